@@ -1,0 +1,2 @@
+//! Command line of the virtual card.
+fn main() {}

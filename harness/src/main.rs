@@ -1,0 +1,2 @@
+//! Command line of the conformance harness.
+fn main() {}
