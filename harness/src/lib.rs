@@ -1,1 +1,9 @@
-//! Conformance harness.
+//! Judge and workshop for the SmartCard-HSM / Nitrokey HSM 2, next to the emulator.
+//!
+//! What stands here encodes and checks bytes with its own code, never the emulator's, so that an
+//! error in one cannot agree with the same error in the other.
+//!
+//! - [`dkek`]: device key encryption keys and the custodians' share files
+
+pub mod dkek;
+pub mod secret;

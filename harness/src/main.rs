@@ -1,2 +1,2 @@
-//! Command line of the conformance harness.
+//! Command line of the harness.
 fn main() {}
