@@ -1,0 +1,225 @@
+//! A card file: one `redb` database that one process at a time has open.
+//!
+//! ```text
+//! table "hsm2-emulator card"     "version" -> u64, the format version
+//! table "records"                record name -> checksum (16 bytes) ‖ record value
+//! ```
+//!
+//! The checksum is the first half of SHA-256(length of name as u32, big endian ‖ name ‖ value).
+//!
+//! *Opening.* redb repairs what a killed process left, writing while it does so, and may panic on
+//! pages that something else changed. So a file is first locked, read into memory and opened and
+//! verified there, every page and every record; only a file that passed is opened in place. A
+//! refused file keeps every byte.
+//!
+//! *What stays of deleted records.* redb writes changed pages to free places: the old content
+//! stays in the file until a later commit reuses the page. A copy made with
+//! [`FileStore::copy`] holds live records only.
+
+mod check;
+mod create;
+mod format;
+mod lock;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use redb::Database;
+use redb::backends::FileBackend;
+
+use super::{Change, RecordName, RecordValue, Store, StoreError};
+pub use check::CHECKING_THREAD;
+use format::{Checksum, RECORDS};
+
+/// Bytes of pages that redb may keep in memory; the card holds its records itself.
+const CACHE: usize = 256 * 1024;
+
+/// A card file that is open for reading and writing.
+///
+/// The file stays locked until the store is dropped; the lock goes with the process.
+#[derive(Debug)]
+pub struct FileStore {
+    path: PathBuf,
+    /// `None` after a failed commit, until the next one has opened the file anew.
+    database: Option<Database>,
+    /// The checksum of every record as it was last committed or loaded.
+    committed: BTreeMap<RecordName, Checksum>,
+}
+
+impl FileStore {
+    /// Opens an existing card file.
+    ///
+    /// A file that a killed process left in the middle of a commit opens with the state before or
+    /// after that commit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotFound`], [`StoreError::Locked`], [`StoreError::Foreign`],
+    /// [`StoreError::Version`], [`StoreError::Damaged`] or [`StoreError::Io`]; the file is then
+    /// byte for byte what it was.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut file = lock::exclusive(path)?;
+        let records = check::records(path, &mut file)?;
+        let database = open_verified(path, FileBackend::new(file).map_err(|e| io(path, e))?)?;
+        let committed = records
+            .iter()
+            .map(|(name, value)| (name.clone(), Checksum::of(name, value)))
+            .collect();
+        Ok(Self {
+            path: path.to_path_buf(),
+            database: Some(database),
+            committed,
+        })
+    }
+
+    /// Makes a new card file and lets `fill` write its first records; the file appears under its
+    /// name complete or not at all, readable and writable by its owner only.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`] when there is something of that name, [`StoreError::Io`], or what
+    /// `fill` returned.
+    pub fn create<E: From<StoreError>>(
+        path: &Path,
+        fill: impl FnOnce(Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        create::publish(path, |temporary, file| {
+            let store = Self::format(temporary, file)?;
+            fill(store)
+        })
+    }
+
+    /// The records of a card file, which is not changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileStore::open`]; a card that a process serves is [`StoreError::Locked`].
+    pub fn snapshot(path: &Path) -> Result<BTreeMap<RecordName, RecordValue>, StoreError> {
+        let mut file = lock::shared(path)?;
+        check::records(path, &mut file)
+    }
+
+    /// Copies the live records of the card file `from` into a new card file `to`.
+    ///
+    /// # Errors
+    ///
+    /// As [`FileStore::snapshot`] for `from` and as [`FileStore::create`] for `to`.
+    pub fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+        let records = Self::snapshot(from)?;
+        Self::create(to, |mut store| {
+            let changes: Vec<_> = records
+                .into_iter()
+                .map(|(name, value)| Change::Put(name, value))
+                .collect();
+            store.commit(&changes)
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Turns an empty, locked file into a card file without records.
+    fn format(path: &Path, file: std::fs::File) -> Result<Self, StoreError> {
+        let database = open_verified(path, FileBackend::new(file).map_err(|e| io(path, e))?)?;
+        format::initialise(&database).map_err(|e| io(path, e))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            database: Some(database),
+            committed: BTreeMap::new(),
+        })
+    }
+
+    /// The open database; opened anew if the last commit failed.
+    ///
+    /// redb accepts nothing more after a failed write, so that a disk which was full for a while
+    /// would otherwise end the card. The state in the file must still be the last committed one:
+    /// the card that was told of the failure has gone back to it.
+    fn database(&mut self) -> Result<&Database, StoreError> {
+        if self.database.is_none() {
+            let again = Self::open(&self.path)?;
+            if again.committed != self.committed {
+                return Err(StoreError::Damaged {
+                    path: self.path.clone(),
+                    what: "a commit that was reported as failed is in the file".into(),
+                });
+            }
+            self.database = again.database;
+        }
+        self.database
+            .as_ref()
+            .ok_or_else(|| io(&self.path, "the card file is closed"))
+    }
+}
+
+impl Store for FileStore {
+    fn load(&mut self) -> Result<BTreeMap<RecordName, RecordValue>, StoreError> {
+        let path = self.path.clone();
+        let database = self.database()?;
+        let records = format::read_records(database).map_err(|fault| fault.at(&path))?;
+        Ok(records)
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let outcome = write(self.database()?, changes);
+        if let Err(error) = outcome {
+            self.database = None;
+            return Err(io(&path, format!("could not be written: {error}")));
+        }
+        for change in changes {
+            match change {
+                Change::Put(name, value) => {
+                    self.committed
+                        .insert(name.clone(), Checksum::of(name, value));
+                }
+                Change::Delete(name) => {
+                    self.committed.remove(name);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the changes in one transaction; it is on the disk when this returns.
+fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
+    let transaction = database.begin_write()?;
+    {
+        let mut table = transaction.open_table(RECORDS)?;
+        for change in changes {
+            match change {
+                Change::Put(name, value) => {
+                    let stored = format::seal(name, value);
+                    table.insert(name.as_slice(), stored.as_slice())?;
+                }
+                Change::Delete(name) => {
+                    table.remove(name.as_slice())?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn open_verified(path: &Path, backend: impl redb::StorageBackend) -> Result<Database, StoreError> {
+    Database::builder()
+        .set_cache_size(CACHE)
+        .create_with_backend(backend)
+        .map_err(|error| match error {
+            redb::DatabaseError::DatabaseAlreadyOpen => StoreError::Locked {
+                path: path.to_path_buf(),
+            },
+            other => io(path, other),
+        })
+}
+
+fn io(path: &Path, what: impl std::fmt::Display) -> StoreError {
+    StoreError::Io {
+        path: path.to_path_buf(),
+        what: what.to_string(),
+    }
+}
