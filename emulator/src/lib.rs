@@ -4,6 +4,7 @@
 //! whoever can read that file or the memory of the process.
 
 pub mod apdu;
+pub mod crypto;
 pub mod secret;
 pub mod status;
 pub mod store;

@@ -1,0 +1,276 @@
+//! RSA keys of 1024 to 4096 bits and their raw private operation (RFC 8017).
+//!
+//! The `rsa` crate makes and validates keys; paddings are in [`padding`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use crypto_bigint::{BoxedUint, Resize};
+use rand_core::CryptoRng;
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use zeroize::Zeroizing;
+
+mod generate;
+pub mod padding;
+mod recover;
+
+use super::Error;
+
+/// Smallest and largest modulus, in bits.
+pub const MODULUS_BITS: std::ops::RangeInclusive<usize> = 1024..=4096;
+/// A modulus is a multiple of this many bits long.
+pub const MODULUS_STEP: usize = 256;
+
+/// A private key with two primes.
+///
+/// Cloning shares the key. The numbers are wiped when the last clone goes; `Debug` shows the size
+/// only.
+#[derive(Clone)]
+pub struct RsaPrivateKey(Arc<Inner>);
+
+struct Inner {
+    key: rsa::PrivateKey,
+    bits: usize,
+}
+
+impl RsaPrivateKey {
+    /// Makes a new key whose modulus has exactly `bits` bits.
+    ///
+    /// Both primes have half the length and their two top bits set; they are searched at the same
+    /// time on two threads, each with its own generator seeded from `rng`, so that the key depends
+    /// on the state of `rng` alone.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when the size is not one of 1024, 1280 .. 4096 bits, or the exponent (big
+    /// endian) is even, below 3 or above 2^33 - 1.
+    pub fn generate(bits: usize, exponent: &[u8], rng: &mut dyn CryptoRng) -> Result<Self, Error> {
+        if !MODULUS_BITS.contains(&bits) || !bits.is_multiple_of(MODULUS_STEP) {
+            return Err(Error::Key);
+        }
+        let e = read_exponent(exponent)?;
+        let (p, q) = generate::primes(bits, e, rng)?;
+        Self::from_numbers(p, q, BoxedUint::from(e))
+    }
+
+    /// Builds the key of two primes; everything else is computed.
+    ///
+    /// Trusts that they are primes: for keys this module made or imported before.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when the product has no supported size, or the numbers make no key.
+    pub fn from_primes(p: &[u8], q: &[u8], e: &[u8]) -> Result<Self, Error> {
+        let e = read_exponent(e)?;
+        Self::from_numbers(read(p)?, read(q)?, BoxedUint::from(e))
+    }
+
+    /// Builds the key of modulus, public and private exponent, as key blobs of type 05 carry it.
+    ///
+    /// The primes are recovered from the exponents and tested. The key may answer another
+    /// [`Self::d`], equal modulo the least common multiple of p-1 and q-1.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when the modulus has no supported size, an exponent is out of range, or the
+    /// three numbers do not belong together.
+    pub fn from_exponent(n: &[u8], e: &[u8], d: &[u8]) -> Result<Self, Error> {
+        let e = read_exponent(e)?;
+        let (p, q) = recover::primes(&read(n)?, e, &read(d)?)?;
+        let key = Self::from_tested(p, q, e)?;
+        if key.n() == strip_zeros(n) {
+            Ok(key)
+        } else {
+            Err(Error::Key)
+        }
+    }
+
+    /// Builds the key of the parts that key blobs of type 06 carry, all of which must agree.
+    ///
+    /// `dp` is d mod (p-1), `dq` is d mod (q-1), `qinv` is the inverse of q modulo p.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when the modulus has no supported size or a part does not fit the others.
+    pub fn from_crt(
+        dp: &[u8],
+        dq: &[u8],
+        p: &[u8],
+        qinv: &[u8],
+        q: &[u8],
+        n: &[u8],
+        e: &[u8],
+    ) -> Result<Self, Error> {
+        let key = Self::from_tested(read(p)?, read(q)?, read_exponent(e)?)?;
+        let inner = &key.0.key;
+        let equal = |part: Option<&BoxedUint>, given: &[u8]| {
+            part.is_some_and(|part| *strip_zeros(&part.to_be_bytes()) == *strip_zeros(given))
+        };
+        let coefficient = inner
+            .qinv()
+            .map(crypto_bigint::modular::BoxedMontyForm::retrieve);
+        let agrees = key.n() == strip_zeros(n)
+            && equal(inner.dp(), dp)
+            && equal(inner.dq(), dq)
+            && equal(coefficient.as_ref(), qinv);
+        if agrees { Ok(key) } else { Err(Error::Key) }
+    }
+
+    /// Like [`Self::from_primes`], for numbers nobody has tested yet.
+    fn from_tested(p: BoxedUint, q: BoxedUint, e: u64) -> Result<Self, Error> {
+        let prime =
+            |number: &BoxedUint| crypto_primes::is_prime(crypto_primes::Flavor::Any, number);
+        if prime(&p) && prime(&q) {
+            Self::from_numbers(p, q, BoxedUint::from(e))
+        } else {
+            Err(Error::Key)
+        }
+    }
+
+    fn from_numbers(p: BoxedUint, q: BoxedUint, e: BoxedUint) -> Result<Self, Error> {
+        let key = rsa::PrivateKey::from_p_q(p, q, e).map_err(|_| Error::Key)?;
+        let bits = key.n().bit_width_vartime() as usize;
+        if !MODULUS_BITS.contains(&bits) || !bits.is_multiple_of(MODULUS_STEP) {
+            return Err(Error::Key);
+        }
+        Ok(Self(Arc::new(Inner { key, bits })))
+    }
+
+    /// Length of the modulus in bits.
+    #[must_use]
+    pub fn bits(&self) -> usize {
+        self.0.bits
+    }
+
+    /// Length of the modulus, of every input and of every output in bytes.
+    #[must_use]
+    pub fn modulus_len(&self) -> usize {
+        self.bits() / 8
+    }
+
+    /// The modulus, big endian, [`Self::modulus_len`] bytes.
+    #[must_use]
+    pub fn n(&self) -> Vec<u8> {
+        full_width(self.0.key.n().as_ref(), self.modulus_len()).to_vec()
+    }
+
+    /// The public exponent, big endian, no leading zero: `010001`.
+    #[must_use]
+    pub fn e(&self) -> Vec<u8> {
+        strip_zeros(&self.0.key.e().to_be_bytes()).to_vec()
+    }
+
+    /// The private exponent modulo the least common multiple of p-1 and q-1, big endian, padded
+    /// to [`Self::modulus_len`] bytes.
+    #[must_use]
+    pub fn d(&self) -> Zeroizing<Vec<u8>> {
+        full_width(self.0.key.d(), self.modulus_len())
+    }
+
+    /// The first prime, big endian, half of [`Self::modulus_len`].
+    #[must_use]
+    pub fn p(&self) -> Zeroizing<Vec<u8>> {
+        self.prime(0)
+    }
+
+    /// The second prime, big endian, half of [`Self::modulus_len`].
+    #[must_use]
+    pub fn q(&self) -> Zeroizing<Vec<u8>> {
+        self.prime(1)
+    }
+
+    fn prime(&self, index: usize) -> Zeroizing<Vec<u8>> {
+        match self.0.key.primes().get(index) {
+            Some(prime) => full_width(prime.as_ref(), self.modulus_len() / 2),
+            None => Zeroizing::default(),
+        }
+    }
+
+    /// The private operation without padding: input^d mod n, [`Self::modulus_len`] bytes.
+    ///
+    /// The computation is blinded, and its result is checked with the public exponent before it is
+    /// released: a fault would give the primes away.
+    ///
+    /// # Errors
+    /// [`Error::Length`] when the input is longer than the modulus, [`Error::Range`] when its
+    /// number is not below the modulus, [`Error::Fault`] when the check fails.
+    pub fn raw(&self, input: &[u8], rng: &mut dyn CryptoRng) -> Result<Zeroizing<Vec<u8>>, Error> {
+        if input.len() > self.modulus_len() {
+            return Err(Error::Length);
+        }
+        let n = self.0.key.n();
+        let number = read(input)?.resize(n.bits_precision());
+        if number >= *n.as_ref() {
+            return Err(Error::Range);
+        }
+        let result = rsa::hazmat::rsa_decrypt_and_check(&self.0.key, Some(rng), &number)
+            .map_err(|_| Error::Fault)?;
+        Ok(full_width(&result, self.modulus_len()))
+    }
+
+    /// The public operation without padding: input^e mod n, [`Self::modulus_len`] bytes.
+    ///
+    /// # Errors
+    /// [`Error::Length`] and [`Error::Range`] as [`Self::raw`].
+    pub fn raw_public(&self, input: &[u8]) -> Result<Vec<u8>, Error> {
+        if input.len() > self.modulus_len() {
+            return Err(Error::Length);
+        }
+        let n = self.0.key.n();
+        let number = read(input)?.resize(n.bits_precision());
+        if number >= *n.as_ref() {
+            return Err(Error::Range);
+        }
+        let result = rsa::hazmat::rsa_encrypt(&self.0.key, &number).map_err(|_| Error::Fault)?;
+        Ok(full_width(&result, self.modulus_len()).to_vec())
+    }
+}
+
+impl fmt::Debug for RsaPrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RsaPrivateKey({} bits, ..)", self.bits())
+    }
+}
+
+/// Reads a big endian number; leading zeros do not matter.
+fn read(bytes: &[u8]) -> Result<BoxedUint, Error> {
+    let digits = strip_zeros(bytes);
+    if digits.len() > MODULUS_BITS.end() / 8 {
+        return Err(Error::Length);
+    }
+    Ok(BoxedUint::from_be_slice_vartime(digits))
+}
+
+/// Reads a public exponent: odd, from 3 to 2^33 - 1.
+fn read_exponent(bytes: &[u8]) -> Result<u64, Error> {
+    let digits = strip_zeros(bytes);
+    if digits.len() > 5 {
+        return Err(Error::Key);
+    }
+    let e = digits
+        .iter()
+        .fold(0u64, |number, &byte| number << 8 | u64::from(byte));
+    if e % 2 == 1 && (3..1 << 33).contains(&e) {
+        Ok(e)
+    } else {
+        Err(Error::Key)
+    }
+}
+
+/// Writes a number at a width that holds it.
+fn full_width(number: &BoxedUint, length: usize) -> Zeroizing<Vec<u8>> {
+    let bytes = Zeroizing::new(number.to_be_bytes());
+    let digits = match bytes.len().checked_sub(length) {
+        Some(excess) => bytes.get(excess..).unwrap_or_default(),
+        None => &bytes,
+    };
+    let mut out = Zeroizing::new(vec![0; length - digits.len()]);
+    out.reserve_exact(digits.len());
+    out.extend_from_slice(digits);
+    out
+}
+
+/// The number without leading zero bytes.
+fn strip_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
