@@ -37,6 +37,8 @@ pub enum StatusWord {
     ReferenceDataNotUsable,
     /// 6985: the conditions of use are not satisfied.
     ConditionsNotSatisfied,
+    /// 6986: no elementary file is selected.
+    NoCurrentFile,
     /// 6A80: the data field is wrong.
     WrongData,
     /// 6A81: the algorithm or function is not allowed for this key, or not supported.
@@ -107,6 +109,7 @@ const NAMED: &[(StatusWord, u16, &str)] = {
             0x6985,
             "conditions of use not satisfied",
         ),
+        (NoCurrentFile, 0x6986, "no current file"),
         (WrongData, 0x6A80, "incorrect parameters in the data field"),
         (FunctionNotSupported, 0x6A81, "function not supported"),
         (FileNotFound, 0x6A82, "file or application not found"),

@@ -1,0 +1,229 @@
+//! The card: bytes in, bytes out.
+
+use rand_core::CryptoRng;
+
+use crate::apdu::{CommandApdu, Response};
+use crate::command;
+use crate::crypto;
+use crate::identity::{Device, Serial};
+use crate::memory::{Memory, OpenError};
+use crate::profile::Profile;
+use crate::session::Session;
+use crate::status::StatusWord;
+use crate::store::{Store, StoreError};
+
+/// A card in a reader: profile, memory, session and a source of randomness.
+///
+/// It knows no socket, no clock and no global state.
+///
+/// ```
+/// use hsm2_emulator::{card::Card, crypto::CardRng, identity::Serial, profile, store};
+///
+/// let mut card = Card::personalise(
+///     &profile::NITROKEY_HSM2,
+///     &Serial::new("VT0000001")?,
+///     Box::new(store::EphemeralStore::default()),
+///     Box::new(CardRng::from_seed([7; 32])),
+/// )?;
+/// card.power_on();
+/// // No applet is selected yet.
+/// assert_eq!(card.transmit(&[0x00, 0x20, 0x00, 0x81]), [0x6D, 0x00]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Card {
+    profile: &'static Profile,
+    memory: Memory,
+    session: Option<Session>,
+    rng: Box<dyn CryptoRng + Send>,
+}
+
+/// Why a card could not be made or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// Its memory could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// Its memory could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its device key could not be made.
+    #[error("the device identity could not be made: {0}")]
+    Identity(#[from] crypto::Error),
+    /// It was made with a profile that this program does not have.
+    #[error("the card was made with profile {0:?}, which this version does not have")]
+    UnknownProfile(String),
+}
+
+impl Card {
+    /// Makes a new, uninitialised card in an empty store.
+    ///
+    /// # Errors
+    ///
+    /// [`CardError`] when the identity cannot be made or stored.
+    pub fn personalise(
+        profile: &'static Profile,
+        serial: &Serial,
+        store: Box<dyn Store>,
+        mut rng: Box<dyn CryptoRng + Send>,
+    ) -> Result<Self, CardError> {
+        let device = Device::personalise(profile.name, serial, &mut *rng)?;
+        let memory = Memory::personalise(store, device)?;
+        Ok(Self {
+            profile,
+            memory,
+            session: None,
+            rng,
+        })
+    }
+
+    /// Opens the card that a store keeps.
+    ///
+    /// # Errors
+    ///
+    /// [`CardError`] when the store holds no card that this version can read.
+    pub fn open(store: Box<dyn Store>, rng: Box<dyn CryptoRng + Send>) -> Result<Self, CardError> {
+        let memory = Memory::open(store)?;
+        let name = memory
+            .device()
+            .map(|device| device.profile.clone())
+            .unwrap_or_default();
+        let profile = Profile::by_name(&name).ok_or(CardError::UnknownProfile(name))?;
+        Ok(Self {
+            profile,
+            memory,
+            session: None,
+            rng,
+        })
+    }
+
+    /// Answer to reset.
+    #[must_use]
+    pub fn atr(&self) -> &'static [u8] {
+        self.profile.atr
+    }
+
+    /// The generation of device that this card is.
+    #[must_use]
+    pub fn profile(&self) -> &'static Profile {
+        self.profile
+    }
+
+    /// The non-volatile memory, to look at.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Applies power: the session is new and no applet is selected.
+    pub fn power_on(&mut self) {
+        self.session = None;
+    }
+
+    /// Removes power: the session is gone.
+    pub fn power_off(&mut self) {
+        self.session = None;
+    }
+
+    /// Resets the card: as power off and on.
+    pub fn reset(&mut self) {
+        self.session = None;
+    }
+
+    /// Processes one command APDU and returns the response: data ‖ SW1 ‖ SW2.
+    ///
+    /// All changes of a command are durable before this returns; a command that ends with an
+    /// error has changed nothing but spent tries.
+    pub fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        let outcome = self.process(command);
+        if outcome.is_err() {
+            self.memory.rollback();
+        }
+        outcome.unwrap_or_else(Response::from).into_bytes()
+    }
+
+    fn process(&mut self, command: &[u8]) -> Result<Response, StatusWord> {
+        if command.len() > self.profile.apdu_buffer {
+            return Err(StatusWord::WrongLength);
+        }
+        let apdu = CommandApdu::parse(command)?;
+        let mut response = command::execute(&apdu, self)?;
+        match apdu.ne {
+            // Le is a maximum; a card of this family never answers 6Cxx.
+            Some(ne) if response.data.len() > ne => return Err(StatusWord::WrongLength),
+            Some(_) => {}
+            None => response.data.clear(),
+        }
+        if let Err(failure) = self.memory.commit() {
+            // What the session learned from the command did not happen.
+            if let Some(session) = &mut self.session {
+                session.drop_authentication();
+            }
+            return Err(failure);
+        }
+        Ok(response)
+    }
+
+    pub(crate) fn start_session(&mut self) {
+        self.session = Some(Session::default());
+    }
+
+    pub(crate) fn is_selected(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// What a command works on.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusWord::InstructionNotSupported`] (6D00) when the applet is not selected. Source: a
+    /// genuine token.
+    pub(crate) fn context(&mut self) -> Result<Context<'_>, StatusWord> {
+        let session = self
+            .session
+            .as_mut()
+            .ok_or(StatusWord::InstructionNotSupported)?;
+        Ok(Context {
+            profile: self.profile,
+            memory: &mut self.memory,
+            session,
+            rng: &mut *self.rng,
+        })
+    }
+}
+
+impl std::fmt::Debug for Card {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Card")
+            .field("profile", &self.profile.name)
+            .field("memory", &self.memory)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a command of the selected applet works on.
+pub(crate) struct Context<'a> {
+    pub(crate) profile: &'static Profile,
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) session: &'a mut Session,
+    pub(crate) rng: &'a mut (dyn CryptoRng + Send),
+}
+
+impl Context<'_> {
+    /// Bytes of memory that are free.
+    pub(crate) fn free_memory(&self) -> usize {
+        self.profile.memory.saturating_sub(self.memory.used())
+    }
+
+    /// Refuses what has outgrown the card's memory; called after a change, before its commit.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusWord::NotEnoughMemory`] (6A84).
+    pub(crate) fn check_memory(&self) -> Result<(), StatusWord> {
+        if self.memory.used() > self.profile.memory {
+            return Err(StatusWord::NotEnoughMemory);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! DECIPHER and key agreement, `80 62`.
+
+use super::Command;
+use crate::access::Access;
+use crate::apdu::{CommandApdu, Response};
+use crate::card::Context;
+use crate::crypto::Hash;
+use crate::crypto::rsa::padding;
+use crate::id::KeyId;
+use crate::status::StatusWord;
+
+/// Deciphers with an RSA key or agrees on a secret with an EC key.
+///
+/// ```text
+/// 80 62 key algorithm Lc data Le
+/// 21   RSA                     modulus length -> modulus length, padding left in place
+/// 22   RSA PKCS#1 v1.5         modulus length -> plain text
+/// 23   RSA-OAEP, SHA-1         modulus length -> plain text
+/// 80   ECDH                    04‖x‖y -> 04‖x‖y
+/// ```
+///
+/// The hash of 23 is inferred from the platform's own OAEP.
+///
+/// # Errors
+///
+/// | word | when |
+/// |---|---|
+/// | 6700 | no data field, or Le is too small for the result |
+/// | 6982 | the user PIN was not presented |
+/// | 6A88 | no such key |
+/// | 6984 | the key's use counter has expired |
+/// | 6A81 | unknown algorithm, not in the key's list, or for another kind of key |
+/// | 6A80 | wrong length, not below the modulus, wrong padding, not a point of the key's curve |
+#[derive(Debug)]
+pub(super) struct Decipher {
+    key: KeyId,
+    algorithm: u8,
+    input: Vec<u8>,
+}
+
+impl Command for Decipher {
+    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+        let input = apdu.expect_data()?.to_vec();
+        Ok(Self {
+            key: KeyId(apdu.p1),
+            algorithm: apdu.p2,
+            input,
+        })
+    }
+
+    fn access(&self) -> Access {
+        Access::User
+    }
+
+    fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
+        let key = card.use_key(self.key, self.algorithm)?;
+        let result = match self.algorithm {
+            0x21..=0x23 => {
+                let key = key.material.rsa()?;
+                if self.input.len() != key.modulus_len() {
+                    return Err(StatusWord::WrongData);
+                }
+                let block = key.raw(&self.input, card.rng)?;
+                match self.algorithm {
+                    0x22 => padding::pkcs1v15_unpad(&block)?.to_vec(),
+                    0x23 => padding::oaep_unpad(Hash::Sha1, &[], &block)?.to_vec(),
+                    _ => block.to_vec(),
+                }
+            }
+            0x80 => key.material.ec()?.ecdh(&self.input)?.to_vec(),
+            _ => return Err(StatusWord::FunctionNotSupported),
+        };
+        Ok(Response::data(result))
+    }
+}

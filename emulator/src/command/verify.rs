@@ -1,0 +1,86 @@
+//! VERIFY, `00 20`.
+
+use super::Command;
+use crate::access::Access;
+use crate::apdu::{CommandApdu, Response};
+use crate::card::Context;
+use crate::pin::PinReference;
+use crate::secret::Secret;
+use crate::status::StatusWord;
+
+/// Presents a PIN, or asks for the state of one.
+///
+/// ```text
+/// 00 20 P1 P2 Lc PIN      P2 = 81 user PIN, 88 SO-PIN; no padding
+/// 00 20 P1 P2             status query: spends no try
+/// ```
+///
+/// P1 is 00; a genuine token was seen to take 01 as well.
+///
+/// # Errors
+///
+/// | word | when |
+/// |---|---|
+/// | 6A86 | P1 is neither 00 nor 01 |
+/// | 6A88 | P2 is no PIN of this card, or the PIN was never set |
+/// | 6A80 | no PIN has this length; no try is spent |
+/// | 6983 | no try is left |
+/// | 6984 | the user PIN is a transport PIN and must be changed first; no try is spent |
+/// | 63Cx | wrong PIN, x tries are left; for a query: not verified in this session |
+///
+/// A query answers 9000 while the PIN counts as verified.
+#[derive(Debug)]
+pub(super) struct Verify {
+    reference: PinReference,
+    /// `None` for a status query.
+    candidate: Option<Secret>,
+}
+
+impl Command for Verify {
+    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+        if apdu.p1 > 0x01 {
+            return Err(StatusWord::IncorrectP1P2);
+        }
+        let reference = PinReference::from_p2(apdu.p2)?;
+        if apdu.data.is_empty() {
+            return Ok(Self {
+                reference,
+                candidate: None,
+            });
+        }
+        if !reference.accepts_length(apdu.data.len()) {
+            return Err(StatusWord::WrongData);
+        }
+        Ok(Self {
+            reference,
+            candidate: Some(apdu.data.into()),
+        })
+    }
+
+    fn access(&self) -> Access {
+        Access::Always
+    }
+
+    fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
+        let pin = card.memory.pin(self.reference)?;
+        let Some(candidate) = self.candidate else {
+            return query(card, self.reference);
+        };
+        if pin.tries_left() > 0 && pin.is_transport() {
+            return Err(StatusWord::ReferenceDataNotUsable);
+        }
+        card.present_pin(self.reference, |pin| pin.matches(candidate.expose()))?;
+        card.session.set_verified(self.reference, true);
+        Ok(Response::done())
+    }
+}
+
+fn query(card: &Context<'_>, reference: PinReference) -> Result<Response, StatusWord> {
+    let pin = card.memory.pin(reference)?;
+    match pin.tries_left() {
+        0 => Err(StatusWord::AuthenticationBlocked),
+        _ if card.session.is_verified(reference) => Ok(Response::done()),
+        _ if pin.is_transport() => Err(StatusWord::ReferenceDataNotUsable),
+        left => Err(StatusWord::TriesLeft(left)),
+    }
+}

@@ -1,0 +1,199 @@
+//! Who the card is: its device key and the chain of certificates above it.
+//!
+//! Every virtual card hangs below one virtual root, so that any two virtual cards trust each
+//! other. The keys of that root and of the issuer below it are derived from public sentences:
+//! everybody has them, and a chain that ends there proves nothing but "a virtual card".
+
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+use crate::crypto::{self, CardRng, Curve, EcPrivateKey, Hash};
+use crate::cvc::{self, CertificateFields, EcPublicKey, Parameters, Role};
+use crate::key::EcMaterial;
+
+/// Name of the virtual root's key.
+pub const ROOT_NAME: &[u8] = b"ZZVIRTROOT00001";
+/// Name of the virtual issuer's key.
+pub const ISSUER_NAME: &[u8] = b"ZZVIRTISSU00001";
+
+/// The root's private key is the SHA-256 of this sentence.
+const ROOT_SENTENCE: &str = "virtual HSM2 root, a key that everybody has";
+/// The issuer's private key is the SHA-256 of this sentence.
+const ISSUER_SENTENCE: &str = "virtual HSM2 device issuer, a key that everybody has";
+
+/// Validity of all virtual certificates: a card has no clock to take today's date from.
+const EFFECTIVE: [u8; 6] = [2, 4, 0, 1, 0, 1];
+/// Last day of validity.
+const EXPIRATION: [u8; 6] = [4, 9, 1, 2, 3, 1];
+
+/// Curve of device keys and of the keys above them; hosts' chip authentication knows no other.
+const CURVE: Curve = Curve::BrainpoolP256r1;
+
+/// Country code of virtual devices: user-assigned in ISO 3166, so that no genuine one has it.
+const COUNTRY: &str = "ZZ";
+/// Sequence number that ends the name of a device key.
+const SEQUENCE: &str = "00000";
+
+/// A serial that cannot be part of a certificate's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a serial has 1 to 9 characters out of A-Z and 0-9, not {0:?}")]
+pub struct SerialError(pub String);
+
+/// Serial of a virtual device, the part of its name that people see after `ZZ`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serial(String);
+
+impl Serial {
+    /// Takes 1 to 9 characters out of A-Z and 0-9.
+    ///
+    /// # Errors
+    ///
+    /// [`SerialError`] for anything else.
+    pub fn new(text: &str) -> Result<Self, SerialError> {
+        let valid = (1..=9).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+        if valid {
+            Ok(Self(text.into()))
+        } else {
+            Err(SerialError(text.into()))
+        }
+    }
+
+    /// Draws `VT` and seven digits.
+    pub fn random(rng: &mut dyn CryptoRng) -> Self {
+        Self(format!("VT{:07}", rng.next_u32() % 10_000_000))
+    }
+
+    /// CHR of the device key: country, serial, sequence number.
+    fn holder(&self) -> Vec<u8> {
+        format!("{COUNTRY}{}{SEQUENCE}", self.0).into_bytes()
+    }
+}
+
+/// Identity of one device, made when the card is personalised and never changed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Device {
+    /// Name of the profile the card was made with.
+    pub profile: String,
+    /// CHR of the device certificate: country, serial and five digits.
+    pub holder: Vec<u8>,
+    /// Content of EF 2F02: device certificate ‖ issuer certificate.
+    pub certificates: Vec<u8>,
+    key: EcMaterial,
+}
+
+impl Device {
+    /// Makes a device key and certifies it below the virtual issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`crypto::Error`] when a key cannot be made or cannot sign.
+    pub fn personalise(
+        profile: &str,
+        serial: &Serial,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, crypto::Error> {
+        let key = EcPrivateKey::generate(CURVE, rng);
+        let holder = serial.holder();
+        let fields = CertificateFields {
+            authority: ISSUER_NAME,
+            holder: &holder,
+            role: Role::Device,
+            effective: EFFECTIVE,
+            expiration: EXPIRATION,
+        };
+        let issuer = public_knowledge_key(ISSUER_SENTENCE)?;
+        let mut certificates = cvc::issue(&fields, &key, Parameters::Inherited, &issuer, rng)?;
+        certificates.extend_from_slice(&issuer_certificate()?);
+        Ok(Self {
+            profile: profile.into(),
+            holder,
+            certificates,
+            key: key.into(),
+        })
+    }
+
+    /// The device authentication key.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::status::StatusWord::InternalError`] (6F00) when the stored key is damaged.
+    pub fn key(&self) -> Result<&EcPrivateKey, crate::status::StatusWord> {
+        self.key.prepared()
+    }
+
+    /// Serial as people see it: the device's name without its five-digit sequence number.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        let shown = self.holder.len().saturating_sub(SEQUENCE.len());
+        String::from_utf8_lossy(self.holder.get(..shown).unwrap_or_default()).into_owned()
+    }
+}
+
+/// The self-signed certificate of the virtual root, the same on every call.
+///
+/// # Errors
+///
+/// [`crypto::Error`] when the key cannot sign.
+pub fn root_certificate() -> Result<Vec<u8>, crypto::Error> {
+    let fields = CertificateFields {
+        authority: ROOT_NAME,
+        holder: ROOT_NAME,
+        role: Role::Root,
+        effective: EFFECTIVE,
+        expiration: EXPIRATION,
+    };
+    let root = public_knowledge_key(ROOT_SENTENCE)?;
+    cvc::issue(
+        &fields,
+        &root,
+        Parameters::Explicit,
+        &root,
+        &mut repeatable(),
+    )
+}
+
+/// The virtual root's public key: the trust anchor of every virtual card.
+///
+/// # Errors
+///
+/// [`crypto::Error`] when the key cannot be made.
+pub fn root_public_key() -> Result<EcPublicKey, crypto::Error> {
+    let root = public_knowledge_key(ROOT_SENTENCE)?;
+    Ok(EcPublicKey {
+        curve: CURVE,
+        point: root.public_point(),
+        hash: Hash::Sha256,
+    })
+}
+
+/// The certificate of the virtual issuer, the same on every call.
+fn issuer_certificate() -> Result<Vec<u8>, crypto::Error> {
+    let fields = CertificateFields {
+        authority: ROOT_NAME,
+        holder: ISSUER_NAME,
+        role: Role::Issuer,
+        effective: EFFECTIVE,
+        expiration: EXPIRATION,
+    };
+    let root = public_knowledge_key(ROOT_SENTENCE)?;
+    let issuer = public_knowledge_key(ISSUER_SENTENCE)?;
+    cvc::issue(
+        &fields,
+        &issuer,
+        Parameters::Inherited,
+        &root,
+        &mut repeatable(),
+    )
+}
+
+fn public_knowledge_key(sentence: &str) -> Result<EcPrivateKey, crypto::Error> {
+    EcPrivateKey::from_bytes(CURVE, &Hash::Sha256.digest(sentence.as_bytes()))
+}
+
+/// Randomness for signatures that shall be the same every time.
+fn repeatable() -> CardRng {
+    CardRng::from_seed([0; 32])
+}
