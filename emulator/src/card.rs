@@ -5,12 +5,14 @@ use rand_core::CryptoRng;
 use crate::apdu::{CommandApdu, Response};
 use crate::command;
 use crate::crypto;
-use crate::identity::{Device, Serial};
+use crate::cvc::Role;
+use crate::identity::{self, Device, Serial};
 use crate::memory::{Memory, OpenError};
 use crate::profile::Profile;
 use crate::session::Session;
 use crate::status::StatusWord;
 use crate::store::{Store, StoreError};
+use crate::trust::TrustedKey;
 
 /// A card in a reader: profile, memory, session and a source of randomness.
 ///
@@ -34,6 +36,7 @@ pub struct Card {
     profile: &'static Profile,
     memory: Memory,
     session: Option<Session>,
+    anchors: Vec<TrustedKey>,
     rng: Box<dyn CryptoRng + Send>,
 }
 
@@ -72,6 +75,7 @@ impl Card {
             profile,
             memory,
             session: None,
+            anchors: vec![virtual_root()],
             rng,
         })
     }
@@ -92,6 +96,7 @@ impl Card {
             profile,
             memory,
             session: None,
+            anchors: vec![virtual_root()],
             rng,
         })
     }
@@ -186,8 +191,18 @@ impl Card {
             profile: self.profile,
             memory: &mut self.memory,
             session,
+            anchors: &self.anchors,
             rng: &mut *self.rng,
         })
+    }
+}
+
+/// The trust anchor of every virtual card.
+fn virtual_root() -> TrustedKey {
+    TrustedKey {
+        name: identity::ROOT_NAME.to_vec(),
+        key: identity::root_public_key(),
+        role: Role::Root,
     }
 }
 
@@ -206,6 +221,8 @@ pub(crate) struct Context<'a> {
     pub(crate) profile: &'static Profile,
     pub(crate) memory: &'a mut Memory,
     pub(crate) session: &'a mut Session,
+    /// Keys that the card trusts from production on.
+    pub(crate) anchors: &'a [TrustedKey],
     pub(crate) rng: &'a mut (dyn CryptoRng + Send),
 }
 

@@ -13,6 +13,7 @@ mod generate_key_pair;
 mod get_challenge;
 mod initialize_device;
 mod manage_key_domain;
+mod manage_security_environment;
 mod read_binary;
 mod reset_retry_counter;
 mod select;
@@ -20,6 +21,7 @@ mod sign;
 mod unwrap_key;
 mod update_binary;
 mod verify;
+mod verify_certificate;
 mod wrap_key;
 
 /// One command of the applet: parsed from an APDU, authorised, then run.
@@ -72,7 +74,13 @@ const fn entry<C: Command>(cla: u8, ins: u8, name: &'static str) -> Entry {
 /// Every command of the selected applet. SELECT stands apart: it also works before selection.
 pub static COMMANDS: &[Entry] = &[
     entry::<verify::Verify>(ISO, 0x20, "VERIFY"),
+    entry::<manage_security_environment::ManageSecurityEnvironment>(
+        ISO,
+        0x22,
+        "MANAGE SECURITY ENVIRONMENT",
+    ),
     entry::<change_reference_data::ChangeReferenceData>(ISO, 0x24, "CHANGE REFERENCE DATA"),
+    entry::<verify_certificate::VerifyCertificate>(ISO, 0x2A, "PSO VERIFY CERTIFICATE"),
     entry::<reset_retry_counter::ResetRetryCounter>(ISO, 0x2C, "RESET RETRY COUNTER"),
     entry::<generate_key_pair::GenerateKeyPair>(ISO, 0x46, "GENERATE ASYMMETRIC KEY PAIR"),
     entry::<initialize_device::InitializeDevice>(PROPRIETARY, 0x50, "INITIALIZE DEVICE"),

@@ -15,6 +15,7 @@ use rand_core::CryptoRng;
 
 use crate::crypto::rsa::padding;
 use crate::crypto::{self, Curve, EcPrivateKey, EcdsaSignature, Hash, RsaPrivateKey};
+use crate::status::StatusWord;
 use crate::tlv::{self, Element, Reader, Tag, Writer};
 
 /// Tags of certificates and requests.
@@ -105,6 +106,13 @@ impl Role {
             Self::Issuer => 0x80,
             Self::Device => 0x00,
         }
+    }
+
+    /// The two top bits of the role byte; the others are rights that this card does not read.
+    fn from_byte(byte: u8) -> Option<Self> {
+        [Self::Root, Self::Issuer, Self::Device]
+            .into_iter()
+            .find(|role| role.byte() == byte & 0xC0)
     }
 }
 
@@ -353,6 +361,13 @@ pub enum Error {
     Field,
 }
 
+/// Whatever is wrong with a certificate or request, the data field is: 6A80.
+impl From<Error> for StatusWord {
+    fn from(_: Error) -> Self {
+        Self::WrongData
+    }
+}
+
 /// A parsed body with its signature: certificate or request, borrowed from the input.
 #[derive(Clone, Debug)]
 pub struct SignedBody<'a> {
@@ -366,8 +381,8 @@ pub struct SignedBody<'a> {
     pub holder: &'a [u8],
     /// Content of 65, when there is one that is not empty.
     pub extensions: Option<&'a [u8]>,
-    /// Role byte; `None` for a request.
-    pub role: Option<u8>,
+    /// Role of the holder; `None` for a request.
+    pub role: Option<Role>,
     /// Content of 5F37.
     pub signature: &'a [u8],
 }
@@ -462,12 +477,15 @@ fn parse_ec_public_key(content: &[u8], inherited: Option<Curve>) -> Result<EcPub
     })
 }
 
-fn parse_role(template: &[u8]) -> Result<u8, Error> {
+fn parse_role(template: &[u8]) -> Result<Role, Error> {
     let mut reader = Reader::new(template);
     reader.expect(tag::OID)?;
     let role = reader.expect(0x53)?.value;
     reader.finish()?;
-    role.first().copied().ok_or(Error::Field)
+    role.first()
+        .copied()
+        .and_then(Role::from_byte)
+        .ok_or(Error::Field)
 }
 
 fn check_date(date: &[u8]) -> Result<(), Error> {

@@ -4,6 +4,8 @@
 //! impossible combinations (a complete DKEK with shares outstanding, a UID on a DKEK domain)
 //! cannot be expressed.
 
+use std::num::NonZeroU8;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -68,6 +70,17 @@ impl Kek {
         Self(Secret::from(&bytes[..]))
     }
 
+    /// The KEK that two cards agree on: the X coordinate of their shared point 04‖x‖y, 32 bytes, no
+    /// further derivation; `None` when the curve is not one of 256 bits.
+    ///
+    /// The vendor's rule is unknown and never leaves the cards; this is the rule of a compatible
+    /// card and of the published vectors. (inferred)
+    #[must_use]
+    pub fn from_shared_point(point: &[u8]) -> Option<Self> {
+        let x: &[u8; KEK_LENGTH] = point.get(1..)?.first_chunk()?;
+        (point.len() == 1 + 2 * KEK_LENGTH).then(|| Self::new(x))
+    }
+
     /// Key check value: the first 8 bytes of SHA-256(KEK).
     ///
     /// Source: vendor's script, confirmed on a blob of a genuine token.
@@ -100,12 +113,17 @@ impl Kek {
 /// A slot that exists.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum KeyDomain {
-    /// A DKEK domain with its number of shares.
+    /// A DKEK domain whose key is the XOR of shares.
     Dkek {
-        /// Shares fixed at creation; 0 for a DKEK that the card drew itself.
-        shares: u8,
+        /// Shares fixed at creation.
+        shares: NonZeroU8,
         /// How far the DKEK has come.
         state: DkekState,
+    },
+    /// A DKEK domain whose key the card drew itself: nothing outside knows it.
+    RandomDkek {
+        /// The KEK; once cleared it never comes back.
+        kek: Option<Kek>,
     },
     /// An XKEK domain.
     Xkek {
@@ -121,8 +139,8 @@ pub enum KeyDomain {
 pub enum DkekState {
     /// Shares are outstanding; the accumulator holds the XOR of those that came.
     Pending {
-        /// Shares still to come, 1 or more.
-        outstanding: u8,
+        /// Shares still to come.
+        outstanding: NonZeroU8,
         /// XOR of the shares so far.
         accumulator: Secret,
     },
@@ -130,31 +148,24 @@ pub enum DkekState {
     Complete(Kek),
 }
 
-impl DkekState {
-    fn pending(shares: u8) -> Self {
-        Self::Pending {
-            outstanding: shares,
-            accumulator: Secret::new(vec![0; KEK_LENGTH]),
+impl KeyDomain {
+    /// A new DKEK domain: it waits for `shares` shares, or for zero shares draws its KEK.
+    #[must_use]
+    pub fn dkek(shares: u8, draw: impl FnOnce() -> Kek) -> Self {
+        match NonZeroU8::new(shares) {
+            Some(shares) => Self::awaiting(shares),
+            None => Self::RandomDkek { kek: Some(draw()) },
         }
     }
-}
 
-impl KeyDomain {
-    /// A DKEK domain that waits for `shares` shares; `None` for zero shares.
-    #[must_use]
-    pub fn awaiting_shares(shares: u8) -> Option<Self> {
-        (shares > 0).then(|| Self::Dkek {
-            shares,
-            state: DkekState::pending(shares),
-        })
-    }
-
-    /// A DKEK domain whose key the card drew itself: nothing outside knows it.
-    #[must_use]
-    pub fn with_random_kek(kek: Kek) -> Self {
+    fn awaiting(shares: NonZeroU8) -> Self {
+        let accumulator = Secret::new(vec![0; KEK_LENGTH]);
         Self::Dkek {
-            shares: 0,
-            state: DkekState::Complete(kek),
+            shares,
+            state: DkekState::Pending {
+                outstanding: shares,
+                accumulator,
+            },
         }
     }
 
@@ -178,9 +189,9 @@ impl KeyDomain {
         sum.iter_mut()
             .zip(accumulator.expose())
             .for_each(|(sum, byte)| *sum ^= byte);
-        let state = match outstanding.saturating_sub(1) {
-            0 => DkekState::Complete(Kek::new(&sum)),
-            outstanding => DkekState::Pending {
+        let state = match NonZeroU8::new(outstanding.get() - 1) {
+            None => DkekState::Complete(Kek::new(&sum)),
+            Some(outstanding) => DkekState::Pending {
                 outstanding,
                 accumulator: (&sum[..]).into(),
             },
@@ -192,16 +203,11 @@ impl KeyDomain {
     }
 
     /// The domain without its KEK: a DKEK waits for all its shares again, an XKEK for derivation.
-    ///
-    /// A DKEK that the card drew itself cannot come back; it waits for shares that no one has, so
-    /// the slot is as good as empty.
     #[must_use]
     pub fn cleared(&self) -> Self {
         match self {
-            Self::Dkek { shares, .. } => Self::Dkek {
-                shares: *shares,
-                state: DkekState::pending((*shares).max(1)),
-            },
+            Self::Dkek { shares, .. } => Self::awaiting(*shares),
+            Self::RandomDkek { .. } => Self::RandomDkek { kek: None },
             Self::Xkek { uid, .. } => Self::Xkek {
                 uid: uid.clone(),
                 kek: None,
@@ -217,8 +223,11 @@ impl KeyDomain {
                 state: DkekState::Complete(kek),
                 ..
             } => Some(kek),
-            Self::Dkek { .. } => None,
-            Self::Xkek { kek, .. } => kek.as_ref(),
+            Self::Dkek {
+                state: DkekState::Pending { .. },
+                ..
+            } => None,
+            Self::RandomDkek { kek } | Self::Xkek { kek, .. } => kek.as_ref(),
         }
     }
 
@@ -234,17 +243,18 @@ impl KeyDomain {
     #[must_use]
     pub fn status(&self) -> Vec<u8> {
         let kcv = self.kek().map_or([0; KCV_LENGTH], Kek::kcv);
-        let (head, uid) = match self {
+        let (shares, outstanding, uid): (u8, u8, &[u8]) = match self {
             Self::Dkek {
                 shares,
                 state: DkekState::Pending { outstanding, .. },
-            } => ([*shares, *outstanding], &[][..]),
+            } => (shares.get(), outstanding.get(), &[]),
             Self::Dkek {
                 shares,
                 state: DkekState::Complete(_),
-            } => ([*shares, 0], &[][..]),
-            Self::Xkek { uid, .. } => ([0, 0], uid.as_slice()),
+            } => (shares.get(), 0, &[]),
+            Self::RandomDkek { .. } => (0, 0, &[]),
+            Self::Xkek { uid, .. } => (0, 0, uid),
         };
-        [&head[..], &kcv, uid].concat()
+        [&[shares, outstanding], &kcv[..], uid].concat()
     }
 }

@@ -38,6 +38,19 @@ impl Context<'_> {
         }
     }
 
+    /// The data field, or the content of EF 2F10 when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusWord::ReferencedDataNotFound`] (6A88) when both are empty.
+    pub(crate) fn data_or_scratch(&self, data: Vec<u8>) -> Result<Secret, StatusWord> {
+        match &self.session.scratch {
+            _ if !data.is_empty() => Ok(Secret::new(data)),
+            Some(scratch) if !scratch.is_empty() => Ok(scratch.clone()),
+            _ => Err(StatusWord::ReferencedDataNotFound),
+        }
+    }
+
     /// Content of a file.
     ///
     /// # Errors

@@ -156,18 +156,23 @@ pub fn root_certificate() -> Result<Vec<u8>, crypto::Error> {
 }
 
 /// The virtual root's public key: the trust anchor of every virtual card.
-///
-/// # Errors
-///
-/// [`crypto::Error`] when the key cannot be made.
-pub fn root_public_key() -> Result<EcPublicKey, crypto::Error> {
-    let root = public_knowledge_key(ROOT_SENTENCE)?;
-    Ok(EcPublicKey {
+#[must_use]
+pub fn root_public_key() -> EcPublicKey {
+    EcPublicKey {
         curve: CURVE,
-        point: root.public_point(),
+        point: ROOT_POINT.to_vec(),
         hash: Hash::Sha256,
-    })
+    }
 }
+
+/// The virtual root's public point, 04‖x‖y; written down so that opening a card computes nothing.
+const ROOT_POINT: [u8; 65] = [
+    0x04, 0x7F, 0x4E, 0x84, 0xDE, 0x14, 0x91, 0xBA, 0xBF, 0xC9, 0x1A, 0xB9, 0xB8, 0xDE, 0x90, 0x00,
+    0xB2, 0x21, 0xCE, 0x06, 0x4A, 0xF9, 0x4F, 0x07, 0x35, 0x92, 0x0D, 0x81, 0xF7, 0x66, 0xBC, 0xC0,
+    0x2B, 0x11, 0x72, 0x71, 0x42, 0xEF, 0x03, 0x07, 0xAC, 0x81, 0x1F, 0xFC, 0x6E, 0xA4, 0xB1, 0x47,
+    0x7E, 0xC2, 0x59, 0x48, 0x21, 0x68, 0x92, 0xDC, 0x68, 0x48, 0xE3, 0xCE, 0x86, 0xA4, 0xF9, 0x15,
+    0x21,
+];
 
 /// The certificate of the virtual issuer, the same on every call.
 fn issuer_certificate() -> Result<Vec<u8>, crypto::Error> {
@@ -196,4 +201,52 @@ fn public_knowledge_key(sentence: &str) -> Result<EcPrivateKey, crypto::Error> {
 /// Randomness for signatures that shall be the same every time.
 fn repeatable() -> CardRng {
     CardRng::from_seed([0; 32])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cvc::SignedBody;
+    use crate::tlv::Reader;
+
+    #[test]
+    fn the_chain_verifies_from_the_root_down() {
+        let mut rng = CardRng::from_seed([3; 32]);
+        let serial = Serial::new("TEST").unwrap();
+        let device = Device::personalise("any", &serial, &mut rng).unwrap();
+        assert_eq!(device.serial(), "ZZTEST");
+        let mut chain = Reader::new(&device.certificates);
+        let own = SignedBody::parse(chain.expect(0x7F21).unwrap().value).unwrap();
+        let issuer = SignedBody::parse(chain.expect(0x7F21).unwrap().value).unwrap();
+        chain.finish().unwrap();
+        let root = root_certificate().unwrap();
+        let root = SignedBody::parse(Reader::new(&root).expect(0x7F21).unwrap().value).unwrap();
+
+        let root_key = root.ec_public_key(None).unwrap();
+        assert_eq!(root_key, root_public_key());
+        assert_eq!((root.holder, root.role), (ROOT_NAME, Some(Role::Root)));
+        root_key.verify(root.body, root.signature).unwrap();
+        assert_eq!(
+            (issuer.authority, issuer.role),
+            (Some(ROOT_NAME), Some(Role::Issuer))
+        );
+        root_key.verify(issuer.body, issuer.signature).unwrap();
+        let issuer_key = issuer.ec_public_key(Some(root_key.curve)).unwrap();
+        assert_eq!(
+            (own.authority, own.role),
+            (Some(ISSUER_NAME), Some(Role::Device))
+        );
+        issuer_key.verify(own.body, own.signature).unwrap();
+        let own_key = own.ec_public_key(Some(issuer_key.curve)).unwrap();
+        assert_eq!(own_key.point, device.key().unwrap().public_point());
+        assert_eq!(own.holder, b"ZZTEST00000");
+    }
+
+    #[test]
+    fn a_serial_is_part_of_a_name() {
+        assert!(Serial::new("VT1234567").is_ok());
+        for text in ["", "VT12345678", "vt1", "VT 1", "VT-1", "\u{c4}"] {
+            assert_eq!(Serial::new(text), Err(SerialError(text.into())));
+        }
+    }
 }

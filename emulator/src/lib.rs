@@ -30,4 +30,6 @@ mod session;
 pub mod status;
 pub mod store;
 pub mod tlv;
+mod trust;
 mod use_key;
+mod xkek;

@@ -33,6 +33,8 @@ pub struct Profile {
     pub curves: &'static [Curve],
     /// Largest RSA modulus in bits that UNWRAP takes in the CRT form; 6A80 above.
     pub unwrap_crt_max_bits: u16,
+    /// Form of the identifier of an XKEK domain. (inferred)
+    pub domain_uid: DomainUid,
     /// Word of WRAP KEY for a key whose algorithm list does not name wrapping. A compatible card
     /// answers 6985; genuine tokens answer 6A81 to other unlisted algorithms, this one is not
     /// recorded. (inferred)
@@ -61,9 +63,22 @@ pub static NITROKEY_HSM2: Profile = Profile {
     rsa_bits: &[1024, 1536, 2048, 3072, 4096],
     curves: &Curve::ALL,
     unwrap_crt_max_bits: 2048,
+    domain_uid: DomainUid::Point,
     wrap_not_listed: StatusWord::ConditionsNotSatisfied,
     domain_slots_max: 16,
 };
+
+/// How the identifier of an XKEK domain is made of the group signer's public point.
+///
+/// A compatible card uses both coordinates, and so do the published vectors; the vendor's host has
+/// room for 54 bytes, which speaks for one. (inferred)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DomainUid {
+    /// X‖Y.
+    Point,
+    /// X, the form of the default key domain.
+    X,
+}
 
 /// Every profile, the default first.
 pub static PROFILES: &[&Profile] = &[&NITROKEY_HSM2];

@@ -3,6 +3,7 @@
 use crate::id::FileId;
 use crate::pin::PinReference;
 use crate::secret::Secret;
+use crate::trust::Verified;
 
 /// State of one session, from selection of the applet to the next selection or reset.
 #[derive(Debug, Default)]
@@ -11,6 +12,8 @@ pub(crate) struct Session {
     pub(crate) current_file: Option<FileId>,
     /// Content of EF 2F10: a blob or request written in blocks, used by the next command.
     pub(crate) scratch: Option<Secret>,
+    /// Certificates verified in this session.
+    pub(crate) verified: Verified,
     user_verified: bool,
     security_officer_verified: bool,
 }

@@ -8,6 +8,7 @@ use crate::crypto::Hash;
 use crate::crypto::rsa::padding;
 use crate::id::KeyId;
 use crate::status::StatusWord;
+use crate::xkek::{self, DERIVE_XKEK};
 
 /// Deciphers with an RSA key or agrees on a secret with an EC key.
 ///
@@ -17,7 +18,10 @@ use crate::status::StatusWord;
 /// 22   RSA PKCS#1 v1.5         modulus length -> plain text
 /// 23   RSA-OAEP, SHA-1         modulus length -> plain text
 /// 80   ECDH                    04‖x‖y -> 04‖x‖y
+/// 84   derive XKEK             peer's request, content of 67 or in EF 2F10 -> no data
 /// ```
+///
+/// 84 replaces the KEK of the key's own domain, see [`crate::xkek::derive`] for its words.
 ///
 /// The hash of 23 is inferred from the platform's own OAEP.
 ///
@@ -40,11 +44,14 @@ pub(super) struct Decipher {
 
 impl Command for Decipher {
     fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
-        let input = apdu.expect_data()?.to_vec();
+        let input = match apdu.p2 {
+            DERIVE_XKEK => apdu.data,
+            _ => apdu.expect_data()?,
+        };
         Ok(Self {
             key: KeyId(apdu.p1),
             algorithm: apdu.p2,
-            input,
+            input: input.to_vec(),
         })
     }
 
@@ -53,6 +60,12 @@ impl Command for Decipher {
     }
 
     fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
+        if self.algorithm == DERIVE_XKEK {
+            let request = card.data_or_scratch(self.input)?;
+            xkek::derive(card, self.key, request.expose())?;
+            card.session.scratch = None;
+            return Ok(Response::done());
+        }
         let key = card.use_key(self.key, self.algorithm)?;
         let result = match self.algorithm {
             0x21..=0x23 => {

@@ -6,12 +6,14 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::crypto::{Curve, EcPrivateKey, RsaPrivateKey};
 use crate::cvc::{self, RequestFields, RequestKey, Scheme, tag};
+use crate::domain::KeyDomain;
 use crate::id::{FileId, KeyId};
 use crate::key::{Key, KeyAttributes, KeyMaterial};
 use crate::key_attributes::parse_attributes;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
+use crate::xkek;
 
 /// Makes a key pair and a request for it, signed by the device key.
 ///
@@ -86,13 +88,16 @@ impl Command for GenerateKeyPair {
         let template = self.template;
         card.require_free(self.key)?;
         let attributes = card.bind(template.attributes)?;
+        let fields = template.fields;
+        let extension = exchange_extension(card, &attributes);
+        let extension = extension.as_deref();
         let (material, request) = match template.kind {
             Kind::Rsa { bits, exponent } => {
                 if !card.profile.rsa_bits.contains(&bits) {
                     return Err(StatusWord::WrongData);
                 }
                 let key = RsaPrivateKey::generate(usize::from(bits), &exponent, card.rng)?;
-                let request = template.fields.request(&RequestKey::Rsa(&key), card)?;
+                let request = fields.request(&RequestKey::Rsa(&key), extension, card)?;
                 (KeyMaterial::Rsa(key.into()), request)
             }
             Kind::Ec(curve) => {
@@ -100,7 +105,7 @@ impl Command for GenerateKeyPair {
                     return Err(StatusWord::WrongData);
                 }
                 let key = EcPrivateKey::generate(curve, card.rng);
-                let request = template.fields.request(&RequestKey::Ec(&key), card)?;
+                let request = fields.request(&RequestKey::Ec(&key), extension, card)?;
                 (KeyMaterial::Ec(key.into()), request)
             }
         };
@@ -180,14 +185,29 @@ fn parse_public_key(content: &[u8]) -> Result<(Vec<u8>, Kind), StatusWord> {
     Ok((oid.to_vec(), kind))
 }
 
+/// The extension that marks an exchange key: only a key that may derive an XKEK, and is bound to
+/// an XKEK domain, carries the domain in its request. (inferred)
+fn exchange_extension(card: &Context<'_>, attributes: &KeyAttributes) -> Option<Vec<u8>> {
+    let listed = attributes.algorithms.as_ref()?.contains(&xkek::DERIVE_XKEK);
+    match card.memory.domain(attributes.domain?)?.as_ref() {
+        KeyDomain::Xkek { uid, .. } if listed => Some(xkek::domain_extension(uid)),
+        _ => None,
+    }
+}
+
 impl Fields {
     /// The request for a new key, signed by itself and by the device key.
-    fn request(&self, key: &RequestKey<'_>, card: &mut Context<'_>) -> Result<Vec<u8>, StatusWord> {
+    fn request(
+        &self,
+        key: &RequestKey<'_>,
+        extensions: Option<&[u8]>,
+        card: &mut Context<'_>,
+    ) -> Result<Vec<u8>, StatusWord> {
         let fields = RequestFields {
             authority: self.authority.as_deref(),
             holder: &self.holder,
             oid: &self.oid,
-            extensions: None,
+            extensions,
         };
         let request = cvc::request(&fields, key, card.rng)?;
         let device = card.memory.device()?;

@@ -185,10 +185,7 @@ fn initialize(card: &mut Context<'_>, parameters: Parameters) -> Result<Response
         Some(Pin::new(&parameters.so_pin[..], SO_PIN_TRIES)),
     );
     if let (DomainLayout::SingleDkek, Some(shares)) = (layout, parameters.dkek_shares) {
-        let domain = match KeyDomain::awaiting_shares(shares) {
-            Some(domain) => domain,
-            None => KeyDomain::with_random_kek(random_kek(card)),
-        };
+        let domain = KeyDomain::dkek(shares, || random_kek(card));
         card.memory.set_domain(DomainId(0), Some(domain));
     }
     *card.session = Session::default();

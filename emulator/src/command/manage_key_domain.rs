@@ -8,6 +8,7 @@ use crate::card::Context;
 use crate::domain::{DomainLayout, KEK_LENGTH, KeyDomain};
 use crate::id::DomainId;
 use crate::status::StatusWord;
+use crate::xkek;
 use zeroize::Zeroizing;
 
 /// Shows, creates, fills, clears and deletes key domains. P2 names the slot.
@@ -16,12 +17,13 @@ use zeroize::Zeroizing;
 /// 80 52 00 slot [Le]              status
 /// 80 52 00 slot 20 share(32) Le   import one DKEK share
 /// 80 52 01 slot 01 shares Le      create a DKEK domain; 00 shares: the card draws the DKEK
+/// 80 52 02 slot Lc membership Le  join an XKEK domain; membership in the data field or EF 2F10
 /// 80 52 03 slot Le                delete the domain
 /// 80 52 04 slot Le                clear the KEK
 /// response                        status of the domain, none after delete
 /// ```
 ///
-/// Status and share import need no PIN: `sc-hsm-tool` sends none. P1 = 01 and 04 are those of a
+/// Status and share import need no PIN: `sc-hsm-tool` sends none. P1 = 01, 02 and 04 are those of a
 /// compatible card made to work with the vendor's key manager.
 ///
 /// # Errors
@@ -32,9 +34,13 @@ use zeroize::Zeroizing;
 /// | 6700 | the data field has another length |
 /// | 6982 | create, delete, clear: the user PIN was not presented |
 /// | 6D00 | INITIALIZE allotted no key domain |
-/// | 6A88 | the slot is absent |
-/// | 6985 | share: none is outstanding |
+/// | 6A88 | the slot is absent; join: the group signer's device is not the selected key |
+/// | 6A80 | join: malformed membership |
+/// | 6985 | share: none is outstanding; join: a signature of the membership does not verify |
 /// | 6A89 | delete: a key is bound to the domain |
+///
+/// The card joins when the group signer's request was made on the device whose key is selected,
+/// and the signer vouches for this card's device key. See [`crate::xkek::join`].
 ///
 /// The words for a slot that exists or is absent, for a share too many and for a bound key are
 /// decided, not recorded: hosts test for 9000 only.
@@ -47,6 +53,7 @@ enum Action {
     Query,
     ImportShare(Zeroizing<[u8; KEK_LENGTH]>),
     CreateDkek { shares: u8 },
+    JoinXkek { membership: Vec<u8> },
     Delete,
     ClearKek,
 }
@@ -59,6 +66,9 @@ impl Command for ManageKeyDomain {
                 share.try_into().map_err(|_| StatusWord::WrongLength)?,
             )),
             (0x01, [shares]) => Action::CreateDkek { shares: *shares },
+            (0x02, membership) => Action::JoinXkek {
+                membership: membership.to_vec(),
+            },
             (0x03, []) => Action::Delete,
             (0x04, []) => Action::ClearKek,
             (0x01 | 0x03 | 0x04, _) => return Err(StatusWord::WrongLength),
@@ -73,7 +83,10 @@ impl Command for ManageKeyDomain {
     fn access(&self) -> Access {
         match self.action {
             Action::Query | Action::ImportShare(_) => Access::Always,
-            Action::CreateDkek { .. } | Action::Delete | Action::ClearKek => Access::User,
+            Action::CreateDkek { .. }
+            | Action::JoinXkek { .. }
+            | Action::Delete
+            | Action::ClearKek => Access::User,
         }
     }
 
@@ -94,11 +107,16 @@ impl Command for ManageKeyDomain {
             Action::ImportShare(share) => present?
                 .with_share(&share)
                 .ok_or(StatusWord::ConditionsNotSatisfied)?,
-            Action::CreateDkek { .. } if present.is_ok() => return Err(StatusWord::IncorrectP1P2),
-            Action::CreateDkek { shares } => match KeyDomain::awaiting_shares(shares) {
-                Some(domain) => domain,
-                None => KeyDomain::with_random_kek(random_kek(card)),
-            },
+            Action::CreateDkek { .. } | Action::JoinXkek { .. } if present.is_ok() => {
+                return Err(StatusWord::IncorrectP1P2);
+            }
+            Action::CreateDkek { shares } => KeyDomain::dkek(shares, || random_kek(card)),
+            Action::JoinXkek { membership } => {
+                let membership = card.data_or_scratch(membership)?;
+                let domain = xkek::join(card, membership.expose())?;
+                card.session.scratch = None;
+                domain
+            }
             Action::ClearKek => present?.cleared(),
             Action::Delete => {
                 present?;

@@ -8,7 +8,6 @@ use crate::card::Context;
 use crate::domain::{DomainLayout, Kek};
 use crate::id::{DomainId, KeyId};
 use crate::key::{Key, KeyAttributes};
-use crate::secret::Secret;
 use crate::status::StatusWord;
 
 /// Algorithm identifier of unwrapping, in P2.
@@ -38,8 +37,8 @@ const UNWRAP: u8 = 0x93;
 /// | 6A84 | the card's memory is full |
 pub(super) struct UnwrapKey {
     key: KeyId,
-    /// `None` when the blob is in EF 2F10.
-    blob: Option<Secret>,
+    /// Empty when the blob is in EF 2F10.
+    blob: Vec<u8>,
 }
 
 impl Command for UnwrapKey {
@@ -47,10 +46,9 @@ impl Command for UnwrapKey {
         if apdu.p2 != UNWRAP {
             return Err(StatusWord::IncorrectP1P2);
         }
-        let blob = (!apdu.data.is_empty()).then(|| apdu.data.into());
         Ok(Self {
             key: KeyId(apdu.p1),
-            blob,
+            blob: apdu.data.to_vec(),
         })
     }
 
@@ -67,11 +65,8 @@ impl Command for UnwrapKey {
         if keks.is_empty() {
             return Err(StatusWord::ReferencedDataNotFound);
         }
-        let blob = match (&self.blob, &card.session.scratch) {
-            (Some(blob), _) | (None, Some(blob)) => blob.expose(),
-            (None, None) => return Err(StatusWord::ReferencedDataNotFound),
-        };
-        let envelope = Envelope::parse(blob)?;
+        let blob = card.data_or_scratch(self.blob)?;
+        let envelope = Envelope::parse(blob.expose())?;
         let (slot, kek) = keks
             .into_iter()
             .find(|(_, kek)| kek.kcv() == envelope.kcv)
@@ -90,9 +85,7 @@ impl Command for UnwrapKey {
             },
         );
         card.check_memory()?;
-        if self.blob.is_none() {
-            card.session.scratch = None;
-        }
+        card.session.scratch = None;
         Ok(Response::done())
     }
 }
