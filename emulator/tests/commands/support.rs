@@ -147,8 +147,3 @@ pub(crate) fn lc_data(data: &[u8]) -> String {
         Err(_) => format!("00 {:04X} {}", data.len(), hex::encode(data)),
     }
 }
-
-/// Encodes an extended Lc and a data field.
-pub(crate) fn extended(data: &[u8]) -> String {
-    format!("00 {:04X} {}", data.len(), hex::encode(data))
-}
