@@ -479,7 +479,7 @@ fn encode(record: &Record) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 }
 
 fn encoding_failed(error: postcard::Error) -> StoreError {
-    StoreError(format!("a record could not be encoded: {error}"))
+    StoreError::Encoding(error.to_string())
 }
 
 impl std::fmt::Debug for Memory {
