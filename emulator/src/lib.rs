@@ -30,6 +30,7 @@ mod session;
 pub mod status;
 pub mod store;
 pub mod tlv;
+pub mod transport;
 mod trust;
 mod use_key;
 mod xkek;
