@@ -1,2 +1,7 @@
 //! Command line of the harness.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hsm2_harness::cli::run()
+}

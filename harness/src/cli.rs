@@ -1,0 +1,98 @@
+//! The command line: parsing, exit codes, and one module per group of commands.
+
+mod blob;
+mod dkek;
+mod files;
+mod progress;
+mod secrets;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  2  the command line is wrong
+  3  an input file is malformed, or a key or share cannot be used
+  4  a password or the custodians' shares do not open a file
+  5  the wrapped key belongs to another DKEK
+  6  the wrapped key is not authentic: changed or damaged
+  7  a file cannot be read or written, or exists already
+  8  a password is needed and there is nowhere to get it from";
+
+/// Key material, conformance and drills for the SmartCard-HSM / Nitrokey HSM 2.
+#[derive(Debug, Parser)]
+#[command(name = "hsm2-harness", version, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// DKEK shares: what the custodians of a token keep
+    Dkek(dkek::Dkek),
+    /// Wrapped keys: look into, seal and open them without a card
+    Blob(blob::Blob),
+}
+
+/// Why a command failed, for a person and for a script.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    Usage = 2,
+    Input = 3,
+    WrongPassword = 4,
+    OtherDkek = 5,
+    NotAuthentic = 6,
+    File = 7,
+    NoSecret = 8,
+}
+
+impl Failure {
+    fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+        }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Dkek(command) => command.run(),
+        Command::Blob(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", failure.message);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+/// Prints a result; a reader that has gone away is no error worth a word.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,159 @@
+use super::*;
+
+const PASSWORD: &[u8] = b"fixture password";
+
+fn fixture(name: &str) -> Secret {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/keys/");
+    Secret::new(std::fs::read(format!("{path}{name}")).unwrap())
+}
+
+fn open(name: &str) -> Result<Key, KeyError> {
+    match KeyFile::parse(&fixture(name))? {
+        KeyFile::Open(key) => Ok(key),
+        KeyFile::Locked(locked) => locked.unlock(&Secret::from(PASSWORD)),
+    }
+}
+
+fn text(key: &Key) -> Secret {
+    write(key).unwrap()
+}
+
+/// What OpenSSL wrote as PKCS#8 is what is written here: the writer is right to the byte.
+#[test]
+fn every_form_of_a_key_reads_as_the_same_key() {
+    let families = [
+        (
+            "rsa-2048.pem",
+            &["rsa-2048-pkcs1.der", "rsa-2048-encrypted.pem"][..],
+            "RSA-2048",
+        ),
+        (
+            "ec-secp256r1.pem",
+            &[
+                "ec-secp256r1-sec1.pem",
+                "ec-secp256r1-no-public.der",
+                "ec-secp256r1-compressed.pem",
+                "ec-secp256r1.p12",
+            ],
+            "EC secp256r1",
+        ),
+        ("rsa-1024-e3.pem", &[], "RSA-1024"),
+    ];
+    for (plain, others, described) in families {
+        let key = open(plain).unwrap();
+        assert_eq!(key.describe(), described);
+        assert_eq!(text(&key), fixture(plain), "{plain}");
+        for other in others {
+            assert_eq!(text(&open(other).unwrap()), fixture(plain), "{other}");
+        }
+    }
+}
+
+#[test]
+fn sec1_files_of_other_curves_read_and_their_points_are_d_times_g() {
+    for name in ["secp521r1", "secp192k1", "brainpoolP320r1"] {
+        let key = open(&format!("ec-{name}.pem")).unwrap();
+        assert_eq!(key.describe(), format!("EC {name}"));
+    }
+}
+
+#[test]
+fn a_small_exponent_does_not_stop_the_search_for_the_primes() {
+    let Key::Rsa(key) = open("rsa-1024-e3.pem").unwrap() else {
+        panic!()
+    };
+    let (n, e) = (key.modulus(), key.public_exponent());
+    let found = RsaKey::from_exponents(&n, &e, &key.private_exponent()).unwrap();
+    let (found, own) = (found.crt().unwrap(), key.crt().unwrap());
+    assert!(found.p == own.p || found.p == own.q);
+    let crt = RsaKey::from_crt(&n, &e, &own).unwrap();
+    assert_eq!(crt.modulus(), n);
+}
+
+#[test]
+fn a_wrong_password_is_told_from_other_faults() {
+    for name in ["rsa-2048-encrypted.pem", "ec-secp256r1.p12"] {
+        let KeyFile::Locked(locked) = KeyFile::parse(&fixture(name)).unwrap() else {
+            panic!()
+        };
+        let result = locked.unlock(&Secret::from(&b"other"[..]));
+        assert_eq!(result.err(), Some(KeyError::WrongPassword), "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_read_says_what_to_do() {
+    let message = |name| match open(name) {
+        Err(KeyError::Unusable(message)) => message,
+        other => panic!("{name}: {other:?}"),
+    };
+    assert!(message("rsa-2048-old-pem.pem").contains("openssl pkcs8 -topk8"));
+    assert!(message("rsa-2048-old-encryption.pem").contains("openssl pkcs8 -topk8"));
+    assert!(message("ec-secp256r1-legacy.p12").contains("not read here"));
+    assert!(message("ec-explicit.pem").contains("-param_enc named_curve"));
+    assert!(message("ed25519.pem").contains("neither RSA nor EC"));
+    assert!(message("certificate.der").contains("not a key file"));
+    assert!(message("README.md").contains("not a key file"));
+}
+
+#[test]
+fn a_changed_pkcs12_is_refused() {
+    let file = fixture("ec-secp256r1.p12");
+    for at in (0..file.len()).step_by(7) {
+        let mut changed = file.expose().to_vec();
+        changed[at] ^= 1;
+        let result = KeyFile::parse(&Secret::new(changed)).and_then(|file| match file {
+            KeyFile::Open(key) => Ok(key),
+            KeyFile::Locked(locked) => locked.unlock(&Secret::from(PASSWORD)),
+        });
+        assert!(result.is_err(), "offset {at}");
+    }
+}
+
+#[test]
+fn a_truncated_file_is_refused_and_never_panics() {
+    for name in [
+        "rsa-2048-pkcs1.der",
+        "ec-secp256r1.p12",
+        "ec-secp256r1-no-public.der",
+    ] {
+        let file = fixture(name);
+        for len in (0..file.len()).filter(|len| ![16, 24, 32].contains(len)) {
+            let cut = Secret::from(&file.expose()[..len]);
+            assert!(KeyFile::parse(&cut).is_err(), "{name} at {len}");
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_in_a_private_key_never_give_another_key() {
+    for name in ["rsa-2048-pkcs1.der", "ec-secp256r1-sec1.pem"] {
+        let Ok(Key::Rsa(_) | Key::Ec(_)) = open(name) else {
+            panic!("{name}")
+        };
+    }
+    let file = fixture("rsa-2048-pkcs1.der");
+    // From n to q: what a key is made of. The CRT parts after q are computed, not read.
+    for at in (12..800).step_by(37) {
+        let mut changed = file.expose().to_vec();
+        changed[at] ^= 4;
+        assert!(
+            KeyFile::parse(&Secret::new(changed)).is_err(),
+            "offset {at}"
+        );
+    }
+}
+
+#[test]
+fn aes_keys_are_told_by_their_length() {
+    let kind = |bytes: &[u8]| match KeyFile::parse(&Secret::from(bytes)) {
+        Ok(KeyFile::Open(key)) => key.describe(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kind(&[0x30; 16]), "AES-128");
+    assert_eq!(kind(&[0xfe; 24]), "AES-192");
+    assert_eq!(kind(&[0xfe; 32]), "AES-256");
+    assert_eq!(kind(b"000102030405060708090a0b0c0d0e0f\n"), "AES-128");
+    assert_eq!(kind(&[b'a'; 64]), "AES-256");
+    assert!(KeyFile::parse(&Secret::from(&[0xfe; 31][..])).is_err());
+}
