@@ -3,6 +3,12 @@
 //! Each derivation of a share file's key takes seconds, so every run that needs one proves several
 //! things.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that fails fails its test"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -199,7 +205,7 @@ fn a_key_of_a_genuine_card_is_verified_and_its_secret_stays_hidden() {
 }
 
 #[test]
-fn wrong_passwords_and_foreign_or_changed_keys_have_their_own_exit_codes() {
+fn cancelling_shares_and_foreign_or_changed_keys_have_their_own_exit_codes() {
     let shop = Workshop::new();
     shop.write("card.pbe", &genuine("dkek-share-file"));
     let blobs: Value = serde_json::from_str(include_str!("../../vectors/blobs.json")).unwrap();
@@ -209,8 +215,6 @@ fn wrong_passwords_and_foreign_or_changed_keys_have_their_own_exit_codes() {
     changed[300] ^= 1;
     shop.write("changed.bin", &changed);
 
-    let wrong = shop.run_with("not the password", "dkek kcv card.pbe");
-    assert_eq!(refused(&wrong).0, 4);
     let (code, message) = refused(&shop.run_with(PASSWORD, "dkek kcv card.pbe card.pbe"));
     assert_eq!(code, 3);
     assert!(message.contains("the same share"), "{message}");
