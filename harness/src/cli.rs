@@ -21,7 +21,7 @@ Exit codes:
   7  a file cannot be read or written, or exists already
   8  a password is needed and there is nowhere to get it from";
 
-/// Key material, conformance and drills for the SmartCard-HSM / Nitrokey HSM 2.
+/// Key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
 #[derive(Debug, Parser)]
 #[command(name = "hsm2-harness", version, after_help = EXIT_CODES)]
 struct Cli {
