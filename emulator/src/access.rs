@@ -1,7 +1,6 @@
 //! Who may do what: the conditions that commands require before they act.
 
 use crate::card::Context;
-use crate::pin::PinReference;
 use crate::status::StatusWord;
 
 /// Conditions of access.
@@ -24,7 +23,7 @@ impl Context<'_> {
     pub(crate) fn require(&self, access: Access) -> Result<(), StatusWord> {
         let granted = match access {
             Access::Always => true,
-            Access::User => self.session.is_verified(PinReference::User),
+            Access::User => self.user_is_authenticated(),
             Access::Never => false,
         };
         if granted {

@@ -9,10 +9,12 @@ mod change_reference_data;
 mod decipher;
 mod delete_file;
 mod enumerate_objects;
+mod external_authenticate;
 mod generate_key_pair;
 mod get_challenge;
 mod initialize_device;
 mod manage_key_domain;
+mod manage_public_key_authentication;
 mod manage_security_environment;
 mod read_binary;
 mod reset_retry_counter;
@@ -85,11 +87,17 @@ pub static COMMANDS: &[Entry] = &[
     entry::<generate_key_pair::GenerateKeyPair>(ISO, 0x46, "GENERATE ASYMMETRIC KEY PAIR"),
     entry::<initialize_device::InitializeDevice>(PROPRIETARY, 0x50, "INITIALIZE DEVICE"),
     entry::<manage_key_domain::ManageKeyDomain>(PROPRIETARY, 0x52, "MANAGE KEY DOMAIN"),
+    entry::<manage_public_key_authentication::ManagePublicKeyAuthentication>(
+        PROPRIETARY,
+        0x54,
+        "MANAGE PUBLIC KEY AUTHENTICATION",
+    ),
     entry::<enumerate_objects::EnumerateObjects>(PROPRIETARY, 0x58, "ENUMERATE OBJECTS"),
     entry::<decipher::Decipher>(PROPRIETARY, 0x62, "DECIPHER"),
     entry::<sign::Sign>(PROPRIETARY, 0x68, "SIGN"),
     entry::<wrap_key::WrapKey>(PROPRIETARY, 0x72, "WRAP KEY"),
     entry::<unwrap_key::UnwrapKey>(PROPRIETARY, 0x74, "UNWRAP KEY"),
+    entry::<external_authenticate::ExternalAuthenticate>(ISO, 0x82, "EXTERNAL AUTHENTICATE"),
     entry::<get_challenge::GetChallenge>(ISO, 0x84, "GET CHALLENGE"),
     entry::<read_binary::ReadBinary>(ISO, 0xB0, "READ BINARY"),
     entry::<read_binary::ReadBinaryOdd>(ISO, 0xB1, "READ BINARY"),

@@ -12,6 +12,7 @@
 //! EC signatures are plain r‖s, each as long as the order; dates are YYMMDD, one digit a byte.
 
 use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
 
 use crate::crypto::rsa::padding;
 use crate::crypto::{self, Curve, EcPrivateKey, EcdsaSignature, Hash, RsaPrivateKey};
@@ -312,7 +313,7 @@ pub fn authenticate(
 }
 
 /// An EC public key whose curve is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EcPublicKey {
     /// The curve.
     pub curve: Curve,

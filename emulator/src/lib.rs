@@ -23,6 +23,7 @@ pub mod key;
 mod key_attributes;
 pub mod memory;
 pub mod pin;
+pub mod pka;
 mod presentation;
 pub mod profile;
 pub mod secret;

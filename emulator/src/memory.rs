@@ -14,6 +14,7 @@ use crate::id::{DomainId, FileId, FileKind, KeyId};
 use crate::identity::Device;
 use crate::key::Key;
 use crate::pin::{Pin, PinReference};
+use crate::pka::{Custodian, Quorum};
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::store::{Change, RecordName, Store, StoreError};
@@ -27,12 +28,20 @@ impl Options {
     pub const RESET_RETRY_COUNTER: Self = Self(0x0001);
     /// 0002: the user PIN is a transport PIN.
     pub const TRANSPORT_PIN: Self = Self(0x0002);
+    /// 0008: registered keys may be replaced.
+    pub const REPLACEABLE_KEYS: Self = Self(0x0008);
+    /// 0010: user PIN and registered keys are both needed.
+    pub const PIN_AND_KEYS: Self = Self(0x0010);
     /// 0020: RESET RETRY COUNTER unblocks only and sets no new PIN.
     pub const RESET_ONLY: Self = Self(0x0020);
 
-    /// Bits that a host may set. Session PIN (0004), replaceable keys (0008) and PIN together
-    /// with keys (0010) belong to functions that this card does not have.
-    const KNOWN: u16 = Self::RESET_RETRY_COUNTER.0 | Self::TRANSPORT_PIN.0 | Self::RESET_ONLY.0;
+    /// Bits that a host may set. The session PIN (0004) belongs to a function that this card does
+    /// not have.
+    const KNOWN: u16 = Self::RESET_RETRY_COUNTER.0
+        | Self::TRANSPORT_PIN.0
+        | Self::REPLACEABLE_KEYS.0
+        | Self::PIN_AND_KEYS.0
+        | Self::RESET_ONLY.0;
 
     /// Decodes the value of tag 80: 2 bytes; `None` for another length or an unknown bit.
     #[must_use]
@@ -68,6 +77,8 @@ pub struct Setup {
     pub options: Options,
     /// How key domains were allotted.
     pub domains: DomainLayout,
+    /// Public key authentication, when it was set up.
+    pub quorum: Option<Quorum>,
 }
 
 /// An elementary file.
@@ -88,6 +99,7 @@ enum Record {
     Domain(Arc<KeyDomain>),
     Key(Arc<Key>),
     File(Arc<File>),
+    Custodian(Arc<Custodian>),
 }
 
 /// Names of records. The first byte is the kind and is never given to another kind.
@@ -100,6 +112,7 @@ enum Name {
     Domain(DomainId),
     Key(KeyId),
     File(FileId),
+    Custodian(u8),
 }
 
 impl Name {
@@ -115,6 +128,7 @@ impl Name {
                 let [high, low] = id.to_be_bytes();
                 vec![0x07, high, low]
             }
+            Self::Custodian(index) => vec![0x08, index],
         }
     }
 
@@ -126,6 +140,7 @@ impl Name {
             [0x04] => Self::SecurityOfficerPin,
             [0x05, slot] => Self::Domain(DomainId(slot)),
             [0x06, id] => Self::Key(KeyId(id)),
+            [0x08, index] => Self::Custodian(index),
             [0x07, high, low] => Self::File(FileId(u16::from_be_bytes([high, low]))),
             _ => return None,
         })
@@ -147,6 +162,7 @@ impl Name {
                 | (Self::Domain(_), Record::Domain(_))
                 | (Self::Key(_), Record::Key(_))
                 | (Self::File(_), Record::File(_))
+                | (Self::Custodian(_), Record::Custodian(_))
         )
     }
 }
@@ -275,6 +291,18 @@ impl Memory {
         }
     }
 
+    /// A registered key of public key authentication.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusWord::ReferencedDataNotFound`] (6A88) when none has this number.
+    pub fn custodian(&self, index: u8) -> Result<&Arc<Custodian>, StatusWord> {
+        match self.records.get(&Name::Custodian(index)) {
+            Some(Record::Custodian(custodian)) => Ok(custodian),
+            _ => Err(StatusWord::ReferencedDataNotFound),
+        }
+    }
+
     /// A key that hosts may use; the device key is not among them.
     ///
     /// # Errors
@@ -359,6 +387,14 @@ impl Memory {
         self.set(
             Name::Domain(slot),
             domain.map(|domain| Record::Domain(Arc::new(domain))),
+        );
+    }
+
+    /// Registers or replaces a key of public key authentication.
+    pub fn set_custodian(&mut self, index: u8, custodian: Custodian) {
+        self.set(
+            Name::Custodian(index),
+            Some(Record::Custodian(Arc::new(custodian))),
         );
     }
 

@@ -1,5 +1,7 @@
 //! Volatile state: everything that power-off, reset and selection of the applet replace.
 
+use std::collections::BTreeSet;
+
 use crate::id::FileId;
 use crate::pin::PinReference;
 use crate::secret::Secret;
@@ -14,6 +16,14 @@ pub(crate) struct Session {
     pub(crate) scratch: Option<Secret>,
     /// Certificates verified in this session.
     pub(crate) verified: Verified,
+    /// Registered keys that authenticated.
+    pub(crate) custodians: BTreeSet<u8>,
+    /// The registered key that EXTERNAL AUTHENTICATE verifies with.
+    pub(crate) selected_custodian: Option<u8>,
+    /// The last challenge, until it is used.
+    pub(crate) challenge: Option<Vec<u8>>,
+    /// INITIALIZE DEVICE ran in this session and no PIN was presented wrongly since.
+    pub(crate) after_initialize: bool,
     user_verified: bool,
     security_officer_verified: bool,
 }
@@ -31,7 +41,10 @@ impl Session {
     /// Notes whether this PIN counts as presented.
     pub(crate) fn set_verified(&mut self, reference: PinReference, verified: bool) {
         match reference {
-            PinReference::User => self.user_verified = verified,
+            PinReference::User => {
+                self.user_verified = verified;
+                self.after_initialize &= verified;
+            }
             PinReference::SecurityOfficer => self.security_officer_verified = verified,
         }
     }
@@ -40,5 +53,7 @@ impl Session {
     pub(crate) fn drop_authentication(&mut self) {
         self.user_verified = false;
         self.security_officer_verified = false;
+        self.after_initialize = false;
+        self.custodians.clear();
     }
 }

@@ -13,6 +13,8 @@ use std::fmt;
 pub enum StatusWord {
     /// 9000: done.
     Success,
+    /// 9001: done; the key asked about has authenticated in this session.
+    KeyAuthenticated,
     /// 6282: fewer bytes than asked for; the file ended.
     EndOfFile,
     /// 6300: public key authentication is required and not yet fulfilled, or failed.
@@ -70,6 +72,7 @@ const NAMED: &[(StatusWord, u16, &str)] = {
     use StatusWord::*;
     &[
         (Success, 0x9000, "success"),
+        (KeyAuthenticated, 0x9001, "success, key is authenticated"),
         (EndOfFile, 0x6282, "end of file reached"),
         (
             AuthenticationFailed,

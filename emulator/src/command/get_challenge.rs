@@ -39,6 +39,7 @@ impl Command for GetChallenge {
     fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
         let mut challenge = vec![0; self.length.min(card.profile.challenge_max)];
         card.rng.fill_bytes(&mut challenge);
+        card.session.challenge = Some(challenge.clone());
         Ok(Response::data(challenge))
     }
 }

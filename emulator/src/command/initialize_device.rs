@@ -8,6 +8,7 @@ use crate::domain::{DomainLayout, KEK_LENGTH, Kek, KeyDomain};
 use crate::id::DomainId;
 use crate::memory::{Options, Setup};
 use crate::pin::{Pin, PinReference, SO_PIN_LENGTH, SO_PIN_TRIES, most_user_tries};
+use crate::pka::Quorum;
 use crate::session::Session;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
@@ -20,7 +21,8 @@ const DEFAULT_USER_TRIES: u8 = 3;
 ///
 /// ```text
 /// 80 50 00 00 Lc { 80 02 options, 81 n user PIN, 82 08 SO-PIN, [91 01 tries],
-///                  [92 01 DKEK shares], [97 01 key-domain slots] }     in any order
+///                  [92 01 DKEK shares], [93 02 custodians required],
+///                  [97 01 key-domain slots] }     in any order
 /// 80 50 00 00 Le      response: free memory(4) ‖ 00 ‖ version major ‖ minor
 /// ```
 ///
@@ -34,8 +36,8 @@ const DEFAULT_USER_TRIES: u8 = 3;
 /// |---|---|
 /// | 6A86 | P1P2 is not 0000 |
 /// | 6700 | neither a data field nor Le |
-/// | 6A80 | unknown, doubled or malformed object; 81 or 82 missing; PIN or tries out of range; unknown option; more slots than the card has |
-/// | 6A81 | an object of a function that this card does not have: public key authentication (93), biometrics (95, 96) |
+/// | 6A80 | unknown, doubled or malformed object; 82 missing, or 81 without 93; PIN or tries out of range; unknown option; more slots than the card has |
+/// | 6A81 | an object of a function that this card does not have: biometrics (95, 96) |
 /// | 63Cx | wrong SO-PIN, x tries are left; nothing was erased |
 /// | 6983 | no try of the SO-PIN is left: this card cannot be initialised any more |
 ///
@@ -47,7 +49,8 @@ pub(super) struct InitializeDevice(Option<Parameters>);
 /// What the data field says.
 struct Parameters {
     options: Options,
-    user_pin: Pin,
+    user_pin: Option<Pin>,
+    quorum: Option<Quorum>,
     so_pin: Zeroizing<[u8; SO_PIN_LENGTH]>,
     dkek_shares: Option<u8>,
     slots: Option<u8>,
@@ -84,20 +87,19 @@ impl Parameters {
         };
         let so_pin = objects.so_pin.ok_or(StatusWord::WrongData)?;
         let so_pin = <[u8; SO_PIN_LENGTH]>::try_from(so_pin).map_err(|_| StatusWord::WrongData)?;
-        let user_pin = objects.user_pin.ok_or(StatusWord::WrongData)?;
         let tries = one_byte(objects.tries)?.unwrap_or(DEFAULT_USER_TRIES);
-        if !PinReference::User.accepts_length(user_pin.len())
-            || !(1..=most_user_tries(user_pin.len())).contains(&tries)
-        {
-            return Err(StatusWord::WrongData);
-        }
-        let user_pin = Pin::new(user_pin, tries);
+        let quorum = match objects.quorum {
+            None => None,
+            Some(value) => Some(Quorum::from_bytes(value).ok_or(StatusWord::WrongData)?),
+        };
+        let user_pin = match objects.user_pin {
+            None | Some([]) if quorum.is_some() => None,
+            pin => Some(user_pin(pin.ok_or(StatusWord::WrongData)?, tries, options)?),
+        };
         Ok(Self {
             options,
-            user_pin: match options.has(Options::TRANSPORT_PIN) {
-                true => user_pin.in_transport(),
-                false => user_pin,
-            },
+            user_pin,
+            quorum,
             so_pin: Zeroizing::new(so_pin),
             dkek_shares: one_byte(objects.dkek_shares)?,
             slots: one_byte(objects.slots)?,
@@ -121,6 +123,7 @@ struct Objects<'a> {
     so_pin: Option<&'a [u8]>,
     tries: Option<&'a [u8]>,
     dkek_shares: Option<&'a [u8]>,
+    quorum: Option<&'a [u8]>,
     slots: Option<&'a [u8]>,
 }
 
@@ -136,8 +139,9 @@ impl<'a> Objects<'a> {
                 0x82 => &mut objects.so_pin,
                 0x91 => &mut objects.tries,
                 0x92 => &mut objects.dkek_shares,
+                0x93 => &mut objects.quorum,
                 0x97 => &mut objects.slots,
-                0x93 | 0x95 | 0x96 => return Err(StatusWord::FunctionNotSupported),
+                0x95 | 0x96 => return Err(StatusWord::FunctionNotSupported),
                 _ => return Err(StatusWord::WrongData),
             };
             if place.replace(object.value).is_some() {
@@ -146,6 +150,19 @@ impl<'a> Objects<'a> {
         }
         Ok(objects)
     }
+}
+
+fn user_pin(value: &[u8], tries: u8, options: Options) -> Result<Pin, StatusWord> {
+    if !PinReference::User.accepts_length(value.len())
+        || !(1..=most_user_tries(value.len())).contains(&tries)
+    {
+        return Err(StatusWord::WrongData);
+    }
+    let pin = Pin::new(value, tries);
+    Ok(match options.has(Options::TRANSPORT_PIN) {
+        true => pin.in_transport(),
+        false => pin,
+    })
 }
 
 fn one_byte(value: Option<&[u8]>) -> Result<Option<u8>, StatusWord> {
@@ -177,9 +194,9 @@ fn initialize(card: &mut Context<'_>, parameters: Parameters) -> Result<Response
     card.memory.set_setup(Setup {
         options: parameters.options,
         domains: layout,
+        quorum: parameters.quorum,
     });
-    card.memory
-        .set_pin(PinReference::User, Some(parameters.user_pin));
+    card.memory.set_pin(PinReference::User, parameters.user_pin);
     card.memory.set_pin(
         PinReference::SecurityOfficer,
         Some(Pin::new(&parameters.so_pin[..], SO_PIN_TRIES)),
@@ -190,6 +207,7 @@ fn initialize(card: &mut Context<'_>, parameters: Parameters) -> Result<Response
     }
     *card.session = Session::default();
     card.session.set_verified(PinReference::User, true);
+    card.session.after_initialize = true;
     Ok(Response::done())
 }
 

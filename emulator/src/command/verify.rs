@@ -26,6 +26,7 @@ use crate::status::StatusWord;
 /// | 6A80 | no PIN has this length; no try is spent |
 /// | 6983 | no try is left |
 /// | 6984 | the user PIN is a transport PIN and must be changed first; no try is spent |
+/// | 6300 | query: custodians must authenticate, and have not |
 /// | 63Cx | wrong PIN, x tries are left; for a query: not verified in this session |
 ///
 /// A query answers 9000 while the PIN counts as verified.
@@ -62,10 +63,10 @@ impl Command for Verify {
     }
 
     fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
-        let pin = card.memory.pin(self.reference)?;
         let Some(candidate) = self.candidate else {
             return query(card, self.reference);
         };
+        let pin = card.memory.pin(self.reference)?;
         if pin.tries_left() > 0 && pin.is_transport() {
             return Err(StatusWord::ReferenceDataNotUsable);
         }
@@ -75,12 +76,34 @@ impl Command for Verify {
     }
 }
 
+/// Whether all that this PIN stands for is fulfilled.
+fn authenticated(card: &Context<'_>, reference: PinReference) -> bool {
+    match reference {
+        PinReference::User => card.user_is_authenticated(),
+        PinReference::SecurityOfficer => card.session.is_verified(reference),
+    }
+}
+
 fn query(card: &Context<'_>, reference: PinReference) -> Result<Response, StatusWord> {
-    let pin = card.memory.pin(reference)?;
+    if reference == PinReference::User && keys_are_missing(card) {
+        return Err(StatusWord::AuthenticationFailed);
+    }
+    let pin = match card.memory.pin(reference) {
+        Err(_) if authenticated(card, reference) => return Ok(Response::done()),
+        pin => pin?,
+    };
     match pin.tries_left() {
         0 => Err(StatusWord::AuthenticationBlocked),
-        _ if card.session.is_verified(reference) => Ok(Response::done()),
+        _ if authenticated(card, reference) => Ok(Response::done()),
         _ if pin.is_transport() => Err(StatusWord::ReferenceDataNotUsable),
         left => Err(StatusWord::TriesLeft(left)),
     }
+}
+
+/// Whether the custodians are what the user still lacks: there is no PIN, or it was presented and
+/// does not suffice.
+fn keys_are_missing(card: &Context<'_>) -> bool {
+    let pin_is_done = card.memory.pin(PinReference::User).is_err()
+        || card.session.is_verified(PinReference::User);
+    card.quorum().is_ok() && pin_is_done && !card.user_is_authenticated()
 }

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod initialize_device;
+mod public_key_authentication;
 mod support;

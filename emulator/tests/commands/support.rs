@@ -33,10 +33,23 @@ impl Reader {
         Self::with_store(Box::new(EphemeralStore::default()))
     }
 
+    /// As [`Reader::virgin`], with this serial and a device key of its own.
+    pub(crate) fn named(serial: &str) -> Self {
+        let mut seed = [0; 32];
+        seed.iter_mut()
+            .zip(serial.bytes())
+            .for_each(|(to, from)| *to = from);
+        Self::personalise(serial, seed, Box::new(EphemeralStore::default()))
+    }
+
     /// As [`Reader::virgin`], over this store.
     pub(crate) fn with_store(store: Box<dyn Store>) -> Self {
-        let serial = Serial::new("VT0000001").unwrap();
-        let rng = Box::new(CardRng::from_seed([1; 32]));
+        Self::personalise("VT0000001", [1; 32], store)
+    }
+
+    fn personalise(serial: &str, seed: [u8; 32], store: Box<dyn Store>) -> Self {
+        let serial = Serial::new(serial).unwrap();
+        let rng = Box::new(CardRng::from_seed(seed));
         let mut card = Card::personalise(&NITROKEY_HSM2, &serial, store, rng).unwrap();
         card.power_on();
         let mut reader = Self { card };
