@@ -6,11 +6,13 @@ use crate::card::{Card, Context};
 use crate::status::StatusWord;
 
 mod change_reference_data;
+mod cipher;
 mod decipher;
 mod delete_file;
 mod enumerate_objects;
 mod external_authenticate;
 mod generate_key_pair;
+mod generate_symmetric_key;
 mod get_challenge;
 mod initialize_device;
 mod manage_key_domain;
@@ -85,6 +87,7 @@ pub static COMMANDS: &[Entry] = &[
     entry::<verify_certificate::VerifyCertificate>(ISO, 0x2A, "PSO VERIFY CERTIFICATE"),
     entry::<reset_retry_counter::ResetRetryCounter>(ISO, 0x2C, "RESET RETRY COUNTER"),
     entry::<generate_key_pair::GenerateKeyPair>(ISO, 0x46, "GENERATE ASYMMETRIC KEY PAIR"),
+    entry::<generate_symmetric_key::GenerateSymmetricKey>(ISO, 0x48, "GENERATE SYMMETRIC KEY"),
     entry::<initialize_device::InitializeDevice>(PROPRIETARY, 0x50, "INITIALIZE DEVICE"),
     entry::<manage_key_domain::ManageKeyDomain>(PROPRIETARY, 0x52, "MANAGE KEY DOMAIN"),
     entry::<manage_public_key_authentication::ManagePublicKeyAuthentication>(
@@ -97,6 +100,7 @@ pub static COMMANDS: &[Entry] = &[
     entry::<sign::Sign>(PROPRIETARY, 0x68, "SIGN"),
     entry::<wrap_key::WrapKey>(PROPRIETARY, 0x72, "WRAP KEY"),
     entry::<unwrap_key::UnwrapKey>(PROPRIETARY, 0x74, "UNWRAP KEY"),
+    entry::<cipher::Cipher>(PROPRIETARY, 0x78, "ENCIPHER, DECIPHER, MAC"),
     entry::<external_authenticate::ExternalAuthenticate>(ISO, 0x82, "EXTERNAL AUTHENTICATE"),
     entry::<get_challenge::GetChallenge>(ISO, 0x84, "GET CHALLENGE"),
     entry::<read_binary::ReadBinary>(ISO, 0xB0, "READ BINARY"),

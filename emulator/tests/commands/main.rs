@@ -5,3 +5,4 @@
 mod initialize_device;
 mod public_key_authentication;
 mod support;
+mod symmetric;

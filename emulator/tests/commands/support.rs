@@ -113,7 +113,7 @@ impl Reader {
         let answer = self.send(command);
         let (got, wanted) = (answer.status, status);
         assert_eq!(format!("{got:04X}"), format!("{wanted:04X}"), "{command}");
-        assert_eq!(answer.data, [], "{command}");
+        assert!(answer.data.is_empty(), "{command}");
     }
 
     /// Sends every command of a table, in order: name, command, word.
