@@ -15,6 +15,7 @@ pub mod card;
 pub mod command;
 pub mod crypto;
 pub mod cvc;
+pub mod description;
 pub mod domain;
 mod file;
 pub mod id;

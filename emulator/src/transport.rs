@@ -15,6 +15,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::card::Card;
+use crate::description::label_of_key;
+use crate::id::KeyId;
 
 /// A card as a reader sees it.
 pub trait VirtualCard: Send {
@@ -167,5 +169,9 @@ impl VirtualCard for Card {
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
         self.transmit(command)
+    }
+
+    fn key_label(&self, key: u8) -> Option<String> {
+        label_of_key(self.memory(), KeyId(key))
     }
 }

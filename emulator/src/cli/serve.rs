@@ -1,0 +1,314 @@
+//! `serve`: cards in readers until somebody says stop.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use hsm2_emulator::card::Card;
+use hsm2_emulator::identity::Serial;
+use hsm2_emulator::profile::Profile;
+use hsm2_emulator::store::{EphemeralStore, FileStore};
+use hsm2_emulator::transport::address::{Address, is_local};
+use hsm2_emulator::transport::{self, Endpoint, Stop, Stopper, Timing};
+use tokio::sync::mpsc;
+
+use super::plan::{self, Place, Purpose, randomness};
+use super::{Failure, ServeArgs, card, guide};
+
+/// One card and where it goes; `number` counts from 1.
+struct Slot {
+    number: usize,
+    card: Card,
+    place: Place,
+    endpoint: Endpoint,
+}
+
+pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
+    let sources = sources(args, given.len())?;
+    let places = plan::assign(sources.len(), given)?;
+    guide::introduce();
+    if args.seed.is_some() {
+        guide::warn_of_seed();
+    }
+    let mut slots = Vec::new();
+    for (index, (source, place)) in sources.iter().zip(places).enumerate() {
+        slots.push(Slot::prepare(index + 1, source, place, args)?);
+    }
+    serve_all(slots)
+}
+
+/// What a card is kept in.
+#[derive(Debug, PartialEq, Eq)]
+enum Source {
+    File(PathBuf),
+    /// Created when it is missing.
+    DefaultFile(PathBuf),
+    Memory,
+}
+
+fn sources(args: &ServeArgs, addresses: usize) -> Result<Vec<Source>, Failure> {
+    if args.ephemeral {
+        return Ok((0..addresses.max(1)).map(|_| Source::Memory).collect());
+    }
+    if args.cards.is_empty() {
+        return Ok(vec![Source::DefaultFile(plan::default_card()?)]);
+    }
+    let mut seen = Vec::new();
+    for path in &args.cards {
+        // A file that does not exist has its own error later.
+        let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        if seen.contains(&real) {
+            return Err(Failure::Usage(format!("{} is given twice", path.display())));
+        }
+        seen.push(real);
+    }
+    Ok(args.cards.iter().cloned().map(Source::File).collect())
+}
+
+impl Slot {
+    fn prepare(
+        number: usize,
+        source: &Source,
+        place: Place,
+        args: &ServeArgs,
+    ) -> Result<Self, Failure> {
+        let endpoint = endpoint(number, &place)?;
+        let card = match source {
+            Source::File(path) => open(path, number, args)?,
+            Source::DefaultFile(path) => {
+                if !path.exists() {
+                    make_default(path, args)?;
+                }
+                open(path, number, args)?
+            }
+            Source::Memory => in_memory(number, args)?,
+        };
+        let serial = card
+            .memory()
+            .device()
+            .map(|device| device.serial())
+            .unwrap_or_default();
+        let kept = match source {
+            Source::File(path) | Source::DefaultFile(path) => format!("kept in {}", path.display()),
+            Source::Memory => "forgotten in the end".into(),
+        };
+        let at = match (&place, &endpoint) {
+            (Place::Listen(_), Endpoint::Listen(listener)) => listener
+                .local_addr()
+                .map(|address| format!("listening on {address}"))
+                .unwrap_or_default(),
+            _ => format!("for the vpcd at {place}"),
+        };
+        guide::say(format_args!(
+            "card {number}: {serial}, {}, {kept}, {at}",
+            card.profile().description
+        ));
+        Ok(Self {
+            number,
+            card,
+            place,
+            endpoint,
+        })
+    }
+}
+
+fn open(path: &Path, number: usize, args: &ServeArgs) -> Result<Card, Failure> {
+    let store = FileStore::open(path)?;
+    let rng = randomness(args.seed.as_ref(), number, Purpose::Using)?;
+    let card = Card::open(Box::new(store), Box::new(rng))
+        .map_err(|cause| Failure::of_card(path, cause))?;
+    same_profile(path, card.profile(), args.profile)?;
+    Ok(card)
+}
+
+fn same_profile(path: &Path, made: &Profile, asked: Option<&Profile>) -> Result<(), Failure> {
+    match asked {
+        Some(asked) if asked.name != made.name => Err(Failure::Usage(format!(
+            "{} was created with profile {}, which cannot change; leave --profile {} away or \
+             create another card",
+            path.display(),
+            made.name,
+            asked.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn make_default(path: &Path, args: &ServeArgs) -> Result<(), Failure> {
+    if let Some(folder) = path.parent() {
+        make_folder(folder).map_err(|cause| Failure::System {
+            what: format!("{}: could not be created", folder.display()),
+            cause,
+        })?;
+    }
+    card::make(path, args.profile, None, args.seed.as_ref())?;
+    guide::say(format_args!("{}: created", path.display()));
+    Ok(())
+}
+
+/// Makes a directory that only its owner may enter.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn in_memory(number: usize, args: &ServeArgs) -> Result<Card, Failure> {
+    let profile = card::profile_or_default(args.profile)?;
+    let mut rng = randomness(args.seed.as_ref(), number, Purpose::Using)?;
+    let serial = Serial::random(&mut rng);
+    Card::personalise(
+        profile,
+        &serial,
+        Box::new(EphemeralStore::default()),
+        Box::new(rng),
+    )
+    .map_err(|cause| Failure::Internal(cause.to_string()))
+}
+
+/// Resolves the address and, for a listening card, takes the port.
+fn endpoint(number: usize, place: &Place) -> Result<Endpoint, Failure> {
+    let resolve = |address: &Address| {
+        address
+            .resolve()
+            .map_err(|error| Failure::Address(error.to_string()))
+    };
+    match place {
+        Place::Vpcd(address) => Ok(Endpoint::Connect(resolve(address)?)),
+        Place::Listen(address) => {
+            let addresses = resolve(address)?;
+            let failed = |cause| {
+                Failure::Address(format!("card {number} cannot listen on {address}: {cause}"))
+            };
+            let listener = TcpListener::bind(addresses.as_slice()).map_err(failed)?;
+            let bound = listener.local_addr().map_err(failed)?;
+            if !is_local(&[bound]) {
+                guide::warn_of_open_port(number, bound);
+            }
+            Ok(Endpoint::Listen(listener))
+        }
+    }
+}
+
+fn serve_all(slots: Vec<Slot>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(|cause| Failure::System {
+            what: "no event loop".into(),
+            cause,
+        })?;
+    // Before any port is announced: whoever has read the line may already send a signal.
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::new().map_err(|cause| Failure::System {
+            what: "no signals".into(),
+            cause,
+        })?
+    };
+    let (stopper, stop) = Stopper::new();
+    // Never written: it closes when the last card's thread is gone, even by a panic.
+    let (running, mut all_gone) = mpsc::channel::<()>(1);
+    let mut threads = Vec::new();
+    for slot in slots {
+        if let Endpoint::Listen(listener) = &slot.endpoint
+            && let Ok(address) = listener.local_addr()
+        {
+            guide::announce_port(slot.number, address);
+        }
+        threads.push((slot.number, start(slot, stop.clone(), running.clone())?));
+    }
+    drop(running);
+    runtime.block_on(async {
+        tokio::select! {
+            _ = all_gone.recv() => return,
+            () = signals.next() => stopper.stop(),
+        }
+        tokio::select! {
+            _ = all_gone.recv() => {}
+            // A second signal does not wait for a command that takes long.
+            () = signals.next() => std::process::exit(ABANDONED),
+        }
+    });
+    let mut outcome = Ok(());
+    for (number, thread) in threads {
+        let error = match thread.join() {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => error.to_string(),
+            Err(_panic) => "its thread failed".into(),
+        };
+        outcome = Err(Failure::Internal(format!("card {number}: {error}")));
+    }
+    outcome
+}
+
+/// Exit code after a second signal: a command was not finished.
+const ABANDONED: i32 = 1;
+
+fn start(
+    slot: Slot,
+    stop: Stop,
+    running: mpsc::Sender<()>,
+) -> Result<JoinHandle<std::io::Result<()>>, Failure> {
+    let Slot {
+        number,
+        mut card,
+        place,
+        endpoint,
+    } = slot;
+    std::thread::Builder::new()
+        .name(format!("card {number}"))
+        .spawn(move || {
+            let _running = running;
+            let place = place.to_string();
+            let observer = |event: transport::Event<'_>| guide::report(number, &place, &event);
+            transport::serve(&mut card, endpoint, Timing::default(), stop, &observer)
+        })
+        .map_err(|cause| Failure::System {
+            what: "no thread for a card".into(),
+            cause,
+        })
+}
+
+/// The signals that ask a process to stop.
+#[cfg(unix)]
+struct Signals([tokio::signal::unix::Signal; 3]);
+
+#[cfg(unix)]
+impl Signals {
+    /// From now on these signals no longer end the process by themselves.
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C, the only such signal elsewhere.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}

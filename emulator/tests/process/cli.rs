@@ -1,0 +1,247 @@
+//! Arguments, exit codes, messages, signals.
+
+use std::net::TcpListener;
+use std::process::Output;
+
+use tempfile::TempDir;
+
+use crate::support::{Reader, Served, command};
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn run(folder: &TempDir, arguments: &[&str]) -> Output {
+    command()
+        .current_dir(folder)
+        .env("XDG_DATA_HOME", folder.path().join("data"))
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Runs, wants this exit code, and returns what was said.
+fn expect(folder: &TempDir, arguments: &[&str], code: i32) -> (String, String) {
+    let output = run(folder, arguments);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let complained = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?}: {said}{complained}"
+    );
+    (said, complained)
+}
+
+#[test]
+fn a_card_file_is_created_shown_and_copied() {
+    let folder = folder();
+    expect(
+        &folder,
+        &["card", "create", "a.hsm2", "--serial", "VT0000042"],
+        0,
+    );
+    let (text, _) = expect(&folder, &["card", "show", "a.hsm2"], 0);
+    assert!(
+        text.contains("ZZVT0000042") && text.contains("not set"),
+        "{text}"
+    );
+    expect(&folder, &["card", "copy", "a.hsm2", "b.hsm2"], 0);
+    let (json, _) = expect(&folder, &["card", "show", "--json", "b.hsm2"], 0);
+    let shown: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(shown["serial"], "ZZVT0000042");
+    assert_eq!(shown["initialised"], false);
+    assert_eq!(shown["user_pin"]["state"], "not set");
+}
+
+#[test]
+fn exit_codes_and_messages_name_the_cause() {
+    let folder = folder();
+    std::fs::write(folder.path().join("text"), "no card").unwrap();
+    expect(&folder, &["card", "create", "a.hsm2"], 0);
+    let rows: &[(&[&str], i32, &str)] = &[
+        (&["card", "create", "a.hsm2"], 3, "a.hsm2: exists already"),
+        (
+            &["card", "copy", "a.hsm2", "text"],
+            3,
+            "text: exists already",
+        ),
+        (
+            &["card", "show", "absent"],
+            3,
+            "absent: there is no such card file",
+        ),
+        (
+            &["serve", "--card", "absent"],
+            3,
+            "absent: there is no such card file",
+        ),
+        (&["card", "show", "text"], 5, "text: not a card file"),
+        (&["serve", "--card", "text"], 5, "text: not a card file"),
+        (
+            &["card", "create", "no/where"],
+            7,
+            "no/where: could not be created",
+        ),
+        (&["card", "create", "b", "--serial", "vt"], 2, "A-Z and 0-9"),
+        (
+            &["card", "create", "b", "--profile", "x"],
+            2,
+            "known profiles: nitrokey-hsm2",
+        ),
+        (
+            &["serve", "--card", "a.hsm2", "--card", "./a.hsm2"],
+            2,
+            "given twice",
+        ),
+        (
+            &["serve", "--vpcd", "1", "--vpcd", "2"],
+            2,
+            "2 addresses for one card",
+        ),
+        (
+            &["serve", "--ephemeral", "--seed", "0g"],
+            2,
+            "Invalid character",
+        ),
+        (
+            &["serve", "--ephemeral", "--card", "a.hsm2"],
+            2,
+            "cannot be used with",
+        ),
+        (
+            &["serve", "--ephemeral", "--listen", "192.0.2.1:9"],
+            6,
+            "192.0.2.1:9",
+        ),
+        (
+            &["serve", "--ephemeral", "--vpcd", "no.such.invalid:1"],
+            6,
+            "no.such.invalid",
+        ),
+        (&[], 2, "Usage"),
+    ];
+    for (arguments, code, cause) in rows {
+        let (said, complained) = expect(&folder, arguments, *code);
+        assert!(complained.contains(cause), "{arguments:?}: {complained}");
+        assert_eq!(said, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_card_in_use_is_refused_to_everybody_else() {
+    let folder = folder();
+    expect(&folder, &["card", "create", "a.hsm2"], 0);
+    let file = folder.path().join("a.hsm2");
+    let served = Served::start(&["--card", file.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let refused: [&[&str]; 3] = [
+        &["serve", "--card", "a.hsm2", "--listen", "127.0.0.1:0"],
+        &["card", "show", "a.hsm2"],
+        &["card", "copy", "a.hsm2", "b.hsm2"],
+    ];
+    for arguments in refused {
+        let (_, complained) = expect(&folder, arguments, 4);
+        assert!(
+            complained.contains("another process has this card file open"),
+            "{complained}"
+        );
+    }
+    served.stop();
+    expect(&folder, &["card", "show", "a.hsm2"], 0);
+}
+
+#[test]
+fn the_card_of_somebody_who_names_none_is_made_once_and_kept() {
+    let folder = folder();
+    let start = || {
+        let mut command = command();
+        command.env("XDG_DATA_HOME", folder.path().join("data"));
+        Served::run(command, &["--listen", "127.0.0.1:0"])
+    };
+    let (_, first) = start().stop();
+    let path = folder.path().join("data/hsm2-emulator/card.hsm2");
+    assert!(
+        first.contains(&format!("{}: created", path.display())),
+        "{first}"
+    );
+    let (_, second) = start().stop();
+    assert!(!second.contains("created"), "{second}");
+    let serial = |text: &str| text.split("card 1: ").nth(1).unwrap()[..11].to_string();
+    assert_eq!(serial(&first), serial(&second));
+}
+
+#[test]
+fn signals_end_a_serving_and_a_waiting_process_in_order() {
+    for signal in ["TERM", "INT", "HUP"] {
+        let served = Served::start(&["--ephemeral", "--listen", "127.0.0.1:0"]);
+        let mut reader = served.reader(0);
+        assert_eq!(reader.ask(&[0x04])[0], 0x3B);
+        let (status, _) = served.stop_with(signal);
+        assert_eq!(status.code(), Some(0), "{signal}");
+    }
+    // Nobody listens on the port of a listener that is gone.
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
+    let waiting = Served::without_port(&["--ephemeral", "--vpcd", &gone]);
+    waiting.wait_for("apt install pcscd vsmartcard-vpcd");
+    let (status, said) = waiting.stop_with("TERM");
+    assert_eq!(status.code(), Some(0), "{said}");
+    // It said so once and then waited quietly.
+    assert!(!said.contains("waiting for it"), "{said}");
+}
+
+#[test]
+fn a_restarted_reader_finds_the_card_again() {
+    let vpcd = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = vpcd.local_addr().unwrap();
+    let served = Served::without_port(&["--ephemeral", "--vpcd", &address.to_string()]);
+    for _ in 0..2 {
+        let mut reader = Reader::over(vpcd.accept().unwrap().0);
+        assert_eq!(reader.ask(&[0x04])[0], 0x3B);
+    }
+    served.stop();
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_a_loud_warning() {
+    let challenge = |seed: &[&str]| {
+        let arguments = [&["--ephemeral", "--listen", "127.0.0.1:0"], seed].concat();
+        let served = Served::start(&arguments);
+        let mut reader = served.reader(0);
+        reader.select();
+        let numbers = reader.ask(&[0x00, 0x84, 0x00, 0x00, 0x10]);
+        assert_eq!(numbers.len(), 18);
+        (numbers, served.stop().1)
+    };
+    let (first, said) = challenge(&["--seed", "c0ffee"]);
+    assert!(said.contains("WORTHLESS"), "{said}");
+    assert_eq!(first, challenge(&["--seed", "C0FFEE"]).0);
+    assert_ne!(first, challenge(&["--seed", "c0ffef"]).0);
+    let (drawn, said) = challenge(&[]);
+    assert!(!said.contains("WORTHLESS"), "{said}");
+    assert_ne!(drawn, challenge(&[]).0);
+}
+
+#[test]
+fn two_cards_are_two_cards() {
+    let served = Served::start(&[
+        "--ephemeral",
+        "--listen",
+        "127.0.0.1:0",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
+    let (mut first, mut second) = (served.reader(0), served.reader(1));
+    let certificates = |reader: &mut Reader| {
+        reader.select();
+        reader.ask(&[0x00, 0xB1, 0x2F, 0x02, 0, 0, 4, 0x54, 2, 0, 0, 0, 0])
+    };
+    assert_ne!(certificates(&mut first), certificates(&mut second));
+    // Garbage on one connection does not disturb the other.
+    first.raw(&[0xFF; 3000]);
+    assert_eq!(second.ask(&[0x04])[0], 0x3B);
+    served.stop();
+}
