@@ -48,7 +48,7 @@ impl DomainLayout {
 
     /// The domain of a key that names none.
     ///
-    /// With the single DKEK every key belongs to it; with slots a key belongs to none until it
+    /// With the single DKEK every key belongs to it while it exists; with slots a key belongs to none until it
     /// names one. (inferred)
     #[must_use]
     pub fn default_domain(self) -> Option<DomainId> {

@@ -74,6 +74,9 @@ fn one_byte(value: &[u8]) -> Result<u8, StatusWord> {
 impl Context<'_> {
     /// Binds a new key to the domain it names, or to the domain of keys that name none.
     ///
+    /// A key is bound to no slot that is absent: it would fall into whatever domain is created
+    /// there later.
+    ///
     /// # Errors
     ///
     /// [`StatusWord::ReferencedDataNotFound`] (6A88) when the domain that the key names does not
@@ -86,7 +89,10 @@ impl Context<'_> {
                     .ok_or(StatusWord::ReferencedDataNotFound)?;
                 Some(named)
             }
-            None => self.memory.layout().default_domain(),
+            None => {
+                let default = self.memory.layout().default_domain();
+                default.filter(|slot| self.memory.domain(*slot).is_some())
+            }
         };
         Ok(KeyAttributes {
             domain,
