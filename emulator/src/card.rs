@@ -119,6 +119,11 @@ impl Card {
         &self.memory
     }
 
+    /// Why a command answered 6581, once; for the log of whoever runs the card.
+    pub fn take_fault(&mut self) -> Option<StoreError> {
+        self.memory.take_fault()
+    }
+
     /// Applies power: the session is new and no applet is selected.
     pub fn power_on(&mut self) {
         self.session = None;

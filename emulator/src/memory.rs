@@ -190,6 +190,8 @@ pub struct Memory {
     records: BTreeMap<Name, Record>,
     /// Records as they were before the command, in order of change.
     undo: Vec<(Name, Option<Record>)>,
+    /// Why the last failed commit failed, until somebody asks.
+    fault: Option<StoreError>,
 }
 
 /// Reading.
@@ -217,6 +219,7 @@ impl Memory {
             store,
             records,
             undo: Vec::new(),
+            fault: None,
         })
     }
 
@@ -230,6 +233,7 @@ impl Memory {
             store,
             records: BTreeMap::new(),
             undo: Vec::new(),
+            fault: None,
         };
         memory.set(Name::Device, Some(Record::Device(Arc::new(device))));
         memory.flush()?;
@@ -456,7 +460,15 @@ impl Memory {
     /// [`StatusWord::MemoryFailure`] (6581) when the store could not; everything is then as it
     /// was after the last commit.
     pub fn commit(&mut self) -> Result<(), StatusWord> {
-        self.flush().map_err(|_| StatusWord::MemoryFailure)
+        self.flush().map_err(|fault| {
+            self.fault = Some(fault);
+            StatusWord::MemoryFailure
+        })
+    }
+
+    /// Why a commit failed, once: the status word alone tells a person too little.
+    pub fn take_fault(&mut self) -> Option<StoreError> {
+        self.fault.take()
     }
 
     /// Undoes all changes since the last commit.
