@@ -5,6 +5,8 @@
 //! Each figure is the median of many runs on one thread. For the cryptography alone, beside
 //! OpenSSL, see `--bench crypto`; for the reader's part, `--bench transport`.
 
+#![allow(clippy::indexing_slicing, reason = "a benchmark fails by panicking")]
+
 use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
