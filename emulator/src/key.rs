@@ -1,7 +1,7 @@
 //! Keys as the card holds them: material, use counter, algorithm list, key domain.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -10,6 +10,7 @@ use crate::crypto::{self, Curve, EcPrivateKey, RsaPrivateKey};
 use crate::id::{DomainId, KeyId};
 use crate::secret::Secret;
 use crate::status::StatusWord;
+use crate::xkek::DERIVE_XKEK;
 
 /// A key with its conditions of use.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub struct Key {
 ///
 /// ```text
 /// 90 04   remaining uses, big endian; absent: unlimited
-/// 91 n    allowed algorithms, one byte each; absent: every algorithm but derivation
+/// 91 n    allowed algorithms, one byte each; absent: every algorithm but derivation (84, 98)
 /// 92 01   key domain
 /// 93 01   wrapping key; stored, without function
 /// ```
@@ -43,19 +44,32 @@ pub struct KeyAttributes {
 impl KeyAttributes {
     /// Whether the key may be used with this algorithm.
     ///
-    /// Without a list everything is allowed but key derivation (98), which a genuine token
-    /// refuses unless it is listed.
+    /// Without a list everything is allowed but key derivation: a genuine token refuses 98 unless
+    /// it is listed. That 84 must be listed too is inferred: see [`KeyAttributes::may_exchange`].
     #[must_use]
     pub fn allow(&self, algorithm: u8) -> bool {
         match &self.algorithms {
             Some(list) => list.contains(&algorithm),
-            None => algorithm != DERIVE_EC,
+            None => !matches!(algorithm, DERIVE_EC | DERIVE_XKEK),
         }
+    }
+
+    /// Whether the key may agree on an XKEK: it lists 84, and does not list 80.
+    ///
+    /// The point that 84 makes the KEK of would be the answer to 80, and with the KEK every key of
+    /// the domain could be read outside the cards. (inferred)
+    #[must_use]
+    pub fn may_exchange(&self) -> bool {
+        self.algorithms
+            .as_ref()
+            .is_some_and(|list| list.contains(&DERIVE_XKEK) && !list.contains(&ECDH))
     }
 }
 
 /// Algorithm identifier of EC key derivation.
 const DERIVE_EC: u8 = 0x98;
+/// Algorithm identifier of key agreement that shows the shared point.
+const ECDH: u8 = 0x80;
 
 /// Secret key material of each kind.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -131,8 +145,10 @@ impl KeyMaterial {
 }
 
 /// A value computed from stored bytes at its first use and kept as long as the bytes.
+///
+/// Copies share it: each use of a key with a counter stores a copy of the key.
 #[derive(Clone)]
-struct Prepared<T>(OnceLock<T>);
+struct Prepared<T>(Arc<OnceLock<T>>);
 
 impl<T> Prepared<T> {
     fn get(&self, prepare: impl FnOnce() -> Result<T, crypto::Error>) -> Result<&T, StatusWord> {
@@ -147,13 +163,13 @@ impl<T> Prepared<T> {
 
 impl<T> Default for Prepared<T> {
     fn default() -> Self {
-        Self(OnceLock::new())
+        Self(Arc::default())
     }
 }
 
 impl<T> From<T> for Prepared<T> {
     fn from(value: T) -> Self {
-        Self(OnceLock::from(value))
+        Self(Arc::new(OnceLock::from(value)))
     }
 }
 

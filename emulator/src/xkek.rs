@@ -95,11 +95,14 @@ fn domain_of(extensions: Option<&[u8]>) -> Result<&[u8], StatusWord> {
 /// |---|---|
 /// | 6A88 | no such key; the peer's device is not the selected key; the peer is of another domain |
 /// | 6984, 6A81 | the exchange key may not be used so |
-/// | 6985 | the exchange key is not in an XKEK domain, or a signature of the request does not verify |
+/// | 6985 | the exchange key is not in an XKEK domain or may also agree in the clear (80), or a signature of the request does not verify |
 /// | 6A80 | malformed request, no domain in it, or a key of another curve |
 pub(crate) fn derive(card: &mut Context<'_>, key: KeyId, request: &[u8]) -> Result<(), StatusWord> {
     let exchange = card.use_key(key, DERIVE_XKEK)?;
     let secret = exchange.material.ec()?;
+    if !exchange.attributes.may_exchange() {
+        return Err(StatusWord::ConditionsNotSatisfied);
+    }
     let (slot, uid) = own_domain(card, exchange.attributes.domain)?;
     let request = AuthenticatedRequest::parse(request)?;
     if !request.rest.is_empty() {

@@ -188,9 +188,10 @@ fn parse_public_key(content: &[u8]) -> Result<(Vec<u8>, Kind), StatusWord> {
 /// The extension that marks an exchange key: only a key that may derive an XKEK, and is bound to
 /// an XKEK domain, carries the domain in its request. (inferred)
 fn exchange_extension(card: &Context<'_>, attributes: &KeyAttributes) -> Option<Vec<u8>> {
-    let listed = attributes.algorithms.as_ref()?.contains(&xkek::DERIVE_XKEK);
     match card.memory.domain(attributes.domain?)?.as_ref() {
-        KeyDomain::Xkek { uid, .. } if listed => Some(xkek::domain_extension(uid)),
+        KeyDomain::Xkek { uid, .. } if attributes.may_exchange() => {
+            Some(xkek::domain_extension(uid))
+        }
         _ => None,
     }
 }
