@@ -317,6 +317,12 @@ pub(crate) fn parse_request(response: &[u8]) -> AuthenticatedRequest<'_> {
     request
 }
 
+/// What follows the 67 header: the form in which commands take a request.
+#[track_caller]
+pub(crate) fn request_content(response: &[u8]) -> &[u8] {
+    Tlv::new(response).expect(0x67).unwrap().value
+}
+
 /// The EC key in the response of key generation.
 #[track_caller]
 pub(crate) fn ec_public_key(response: &[u8]) -> EcPublicKey {

@@ -18,3 +18,5 @@ mod symmetric;
 mod unwrap_key;
 mod vectors;
 mod wrap_key;
+mod xkek;
+mod xkek_vectors;

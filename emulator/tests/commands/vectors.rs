@@ -15,6 +15,16 @@ pub(crate) fn blobs() -> Value {
     parse(include_str!("../../../vectors/blobs.json"))
 }
 
+/// `vectors/kdm.json`: key-domain memberships.
+pub(crate) fn kdm() -> Value {
+    parse(include_str!("../../../vectors/kdm.json"))
+}
+
+/// `vectors/xkek.json`: an exchange between two devices.
+pub(crate) fn xkek() -> Value {
+    parse(include_str!("../../../vectors/xkek.json"))
+}
+
 /// A record of a genuine token in `vectors/real-tokens.json`.
 pub(crate) fn real_token(id: &str) -> Value {
     let file: Value = parse(include_str!("../../../vectors/real-tokens.json"));
