@@ -9,9 +9,11 @@
 mod decipher;
 mod generate_key_pair;
 mod initialize_device;
+mod key_attributes;
 mod keys;
 mod manage_key_domain;
 mod public_key_authentication;
+mod sealed;
 mod sign;
 mod support;
 mod symmetric;

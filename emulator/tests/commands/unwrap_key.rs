@@ -87,3 +87,124 @@ fn a_key_of_a_genuine_token_opens_under_its_dkek() {
     let again = card.wrap(1);
     assert_eq!((again.len(), &again[..27]), (blob.len(), &blob[..27]));
 }
+
+#[test]
+fn refuses_each_fault_with_its_word() {
+    let mut card = bench();
+    let aes = blob("AES-128, algorithms 10 11 18 99");
+    assert_eq!(card.unwrap_key(1, &aes), 0x9000);
+    let fresh = unwrap_command(2, &aes);
+    let p2 = fresh.replacen("80 74 02 93", "80 74 02 92", 1);
+    let exists = unwrap_command(1, &aes);
+    card.refuses(&[
+        ("P2", &p2, 0x6A86),
+        ("key exists", &exists, 0x6A89),
+        ("the device key's number", &unwrap_command(0, &aes), 0x6A89),
+        ("no blob", "80 74 02 93", 0x6A88),
+        ("existence before blob", "80 74 01 93", 0x6A89),
+        ("existence before form", &unwrap_command(1, &[0]), 0x6A89),
+        ("one byte", &unwrap_command(2, &[0]), 0x6A80),
+    ]);
+    let blobs = vectors::blobs();
+    let mut negatives = 0;
+    for vector in blobs["negative"].as_array().unwrap() {
+        let command = unwrap_command(2, &vectors::hex(&vector["blob"]));
+        card.refuses(&[(vectors::text(&vector["name"]), &command, 0x6A80)]);
+        negatives += 1;
+    }
+    assert_eq!(negatives, 3);
+    card.log_out();
+    card.refuses(&[
+        ("no PIN", &fresh, 0x6982),
+        ("P2 before PIN", &p2, 0x6A86),
+        ("PIN before existence", &exists, 0x6982),
+    ]);
+    card.log_in();
+    card.ok("80 52 04 00 00");
+    card.refuses(&[
+        ("no KEK", &fresh, 0x6A88),
+        ("no KEK before form", &unwrap_command(2, &[0]), 0x6A88),
+    ]);
+}
+
+#[test]
+fn one_wrong_bit_anywhere_is_refused() {
+    let mut card = bench();
+    for name in ["AES-128, algorithms 10 11 18 99", "EC secp256r1"] {
+        let good = blob(name);
+        let before = card.state();
+        for bit in 0..8 * good.len() {
+            let mut wrong = good.clone();
+            wrong[bit / 8] ^= 0x80 >> (bit % 8);
+            assert_eq!(card.unwrap_key(1, &wrong), 0x6A80, "{name}, bit {bit}");
+        }
+        assert!(card.state() == before, "{name}");
+        assert_eq!(card.unwrap_key(1, &good), 0x9000);
+        card.delete_key(1);
+    }
+}
+
+#[test]
+fn every_blob_cut_or_lengthened_is_refused() {
+    let mut card = bench();
+    let before = card.state();
+    for vector in vectors::blobs()["vectors"].as_array().unwrap() {
+        let good = vectors::hex(&vector["blob"]);
+        for length in 1..good.len() {
+            assert_eq!(card.unwrap_key(1, &good[..length]), 0x6A80, "{length}");
+        }
+        for more in [1, 16] {
+            let longer = [&good[..], &vec![0; more]].concat();
+            assert_eq!(card.unwrap_key(1, &longer), 0x6A80);
+        }
+    }
+    assert!(card.state() == before);
+}
+
+#[test]
+fn every_kind_of_key_returns_as_it_left() {
+    let mut card = bench();
+    for curve in Curve::ALL {
+        let public = card.generate_ec(1, curve, "91 03 738092");
+        let blob = card.wrap(1);
+        card.delete_key(1);
+        assert_eq!(card.unwrap_key(1, &blob), 0x9000, "{curve}");
+        assert_eq!(card.decipher(1, 0x80, curve.parameters().g), public.point);
+        assert_eq!(card.attributes(1), "9103738092920100");
+        card.delete_key(1);
+        card.ok("00 E4 02 00 02 CE01");
+    }
+    for bits in [1024, 1536, 2048] {
+        card.generate_rsa(1, bits, "");
+        let input = vec![0x01; usize::from(bits / 8)];
+        let before = card.sign(1, 0x20, &input);
+        let blob = card.wrap(1);
+        card.delete_key(1);
+        assert_eq!(card.unwrap_key(1, &blob), 0x9000, "{bits}");
+        assert_eq!(card.sign(1, 0x20, &input), before, "{bits}");
+        // Again from the card file: by primes this time.
+        card = card.reopened();
+        assert_eq!(card.sign(1, 0x20, &input), before, "{bits}");
+        card.delete_key(1);
+    }
+    for (p2, length) in [(0xB0, 16usize), (0xB1, 24), (0xB2, 32)] {
+        card.ok(&format!("00 48 02 {p2:02X} 06 91 04 10111892"));
+        let plain = format!("80 78 02 10 10 {} 00", "5A".repeat(16));
+        let before = card.ok(&plain);
+        let blob = card.wrap(2);
+        assert_eq!(blob.len(), 29 + (11 + length).next_multiple_of(16) + 16);
+        card.delete_key(2);
+        assert_eq!(card.unwrap_key(2, &blob), 0x9000);
+        assert_eq!(card.ok(&plain), before, "AES, {length} bytes");
+        card.delete_key(2);
+    }
+}
+
+#[test]
+fn a_use_counter_does_not_come_along() {
+    let mut card = bench();
+    card.generate_ec(1, Curve::Secp256r1, "90 04 00000005");
+    let blob = card.wrap(1);
+    assert_eq!(card.unwrap_key(2, &blob), 0x9000);
+    assert_eq!(card.attributes(2), "920100");
+}
