@@ -7,6 +7,7 @@
 )]
 
 mod decipher;
+mod domain_model;
 mod generate_key_pair;
 mod initialize_device;
 mod key_attributes;
