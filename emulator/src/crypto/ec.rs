@@ -9,9 +9,11 @@ use std::sync::{Arc, OnceLock};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-mod comb;
 mod custom;
+mod field256;
 mod generic;
+mod jacobian;
+mod multiply;
 mod signature;
 
 pub use signature::EcdsaSignature;

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use chacha20::ChaCha20Rng;
 use elliptic_curve::ff::{Field, PrimeField};
 use elliptic_curve::group::{CurveAffine, Group};
-use elliptic_curve::ops::{Invert, MulByGeneratorVartime, Reduce};
+use elliptic_curve::ops::{Invert, Reduce};
 use elliptic_curve::point::AffineCoordinates;
 use elliptic_curve::{CurveArithmetic, FieldBytes};
 use rand_core::{CryptoRng, SeedableRng as _};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::comb::HasComb;
+use super::multiply::Multiply;
 use super::{EcdsaSignature, Error};
 
 /// What the card needs of a curve, over bytes: big endian, full width, points as 04‖x‖y.
@@ -60,7 +60,7 @@ impl<C> fmt::Debug for On<C> {
     }
 }
 
-impl<C: HasComb> Operations for On<C>
+impl<C: Multiply> Operations for On<C>
 where
     C::Scalar: Zeroize,
 {
@@ -79,7 +79,7 @@ where
 
     fn public_point(&self, secret: &[u8]) -> Result<Vec<u8>, Error> {
         let secret = scalar::<C>(secret)?;
-        encode::<C>(&C::comb().multiply(&secret).into())
+        encode::<C>(&C::generator_times(&secret))
     }
 
     fn sign(
@@ -94,7 +94,7 @@ where
         loop {
             let k = Zeroizing::new(random_scalar::<C>(&mut nonces));
             let blind = Zeroizing::new(random_scalar::<C>(&mut nonces));
-            let point: C::AffinePoint = C::comb().multiply(&k).into();
+            let point = Zeroizing::new(C::generator_times(&k));
             let r = <C::Scalar as Reduce<FieldBytes<C>>>::reduce(&point.x());
 
             // s = (z + r·d) / k, with numerator and denominator multiplied by the same random
@@ -122,11 +122,11 @@ where
         let z = hash_to_scalar::<C>(hash);
 
         let inverse = Option::<C::Scalar>::from(s.invert_vartime()).ok_or(Error::Signature)?;
-        let sum = C::ProjectivePoint::mul_by_generator_and_mul_add_vartime(
-            &(z * inverse),
-            &(*r * inverse),
-            &public.into(),
-        );
+        let (u1, u2) = (z * inverse, *r * inverse);
+        let mut sum: C::ProjectivePoint = C::point_times(&public, &u2).into();
+        if !bool::from(u1.is_zero()) {
+            sum += C::generator_times(&u1);
+        }
         if bool::from(sum.is_identity()) {
             return Err(Error::Signature);
         }
@@ -141,8 +141,8 @@ where
 
     fn agree(&self, secret: &[u8], peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
         let secret = scalar::<C>(secret)?;
-        let peer: C::ProjectivePoint = decode::<C>(peer)?.into();
-        let shared: Zeroizing<C::AffinePoint> = Zeroizing::new((peer * *secret).into());
+        let peer = decode::<C>(peer)?;
+        let shared = Zeroizing::new(C::point_times(&peer, &secret));
         encode::<C>(&shared).map(Zeroizing::new)
     }
 }

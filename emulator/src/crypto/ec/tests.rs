@@ -266,12 +266,15 @@ fn edge_scalars_give_the_known_multiples_of_the_base_point() {
         assert_eq!(minus[..=curve.field_len()], known.g[..=curve.field_len()]);
         assert_eq!(difference(known.p, g_y), minus_y);
         // The table and the general multiplication agree, digits of every kind included.
-        for d in [2u16, 3, 15, 16, 17, 31, 32, 33, 0x3FF, 0x400, 0xFFFF] {
-            let key = EcPrivateKey::from_bytes(curve, &d.to_be_bytes()).unwrap();
+        let small = |d: i16| d.to_be_bytes().to_vec();
+        let mut scalars: Vec<_> = (1..100).chain([0x3FF, 0x400, 0x7FFF]).map(small).collect();
+        scalars.extend((1..100).map(|below| offset(known.n, -below)));
+        for d in scalars {
+            let key = EcPrivateKey::from_bytes(curve, &d).unwrap();
             assert_eq!(
                 *key.ecdh(known.g).unwrap(),
                 key.public_point(),
-                "{curve} {d}"
+                "{curve} {d:02x?}"
             );
         }
     }
