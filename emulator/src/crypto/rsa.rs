@@ -3,18 +3,24 @@
 //! The `rsa` crate makes and validates keys; paddings are in [`padding`].
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use crypto_bigint::modular::BoxedMontyForm;
 use crypto_bigint::{BoxedUint, Resize};
 use rand_core::CryptoRng;
 use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use zeroize::Zeroizing;
 
+mod blinding;
 mod generate;
+mod montgomery;
 pub mod padding;
+mod private;
 mod recover;
 
 use super::Error;
+use blinding::{Blinding, public_power};
+use private::Private;
 
 /// Smallest and largest modulus, in bits.
 pub const MODULUS_BITS: std::ops::RangeInclusive<usize> = 1024..=4096;
@@ -31,6 +37,9 @@ pub struct RsaPrivateKey(Arc<Inner>);
 struct Inner {
     key: rsa::PrivateKey,
     bits: usize,
+    e: u64,
+    private: Box<dyn Private>,
+    blinding: Mutex<Blinding>,
 }
 
 impl RsaPrivateKey {
@@ -49,7 +58,7 @@ impl RsaPrivateKey {
         }
         let e = read_exponent(exponent)?;
         let (p, q) = generate::primes(bits, e, rng)?;
-        Self::from_numbers(p, q, BoxedUint::from(e))
+        Self::from_numbers(p, q, e)
     }
 
     /// Builds the key of two primes; everything else is computed.
@@ -60,7 +69,7 @@ impl RsaPrivateKey {
     /// [`Error::Key`] when the product has no supported size, or the numbers make no key.
     pub fn from_primes(p: &[u8], q: &[u8], e: &[u8]) -> Result<Self, Error> {
         let e = read_exponent(e)?;
-        Self::from_numbers(read(p)?, read(q)?, BoxedUint::from(e))
+        Self::from_numbers(read(p)?, read(q)?, e)
     }
 
     /// Builds the key of modulus, public and private exponent, as key blobs of type 05 carry it.
@@ -102,9 +111,7 @@ impl RsaPrivateKey {
         let equal = |part: Option<&BoxedUint>, given: &[u8]| {
             part.is_some_and(|part| *strip_zeros(&part.to_be_bytes()) == *strip_zeros(given))
         };
-        let coefficient = inner
-            .qinv()
-            .map(crypto_bigint::modular::BoxedMontyForm::retrieve);
+        let coefficient = inner.qinv().map(BoxedMontyForm::retrieve);
         let agrees = key.n() == strip_zeros(n)
             && equal(inner.dp(), dp)
             && equal(inner.dq(), dq)
@@ -117,19 +124,34 @@ impl RsaPrivateKey {
         let prime =
             |number: &BoxedUint| crypto_primes::is_prime(crypto_primes::Flavor::Any, number);
         if prime(&p) && prime(&q) {
-            Self::from_numbers(p, q, BoxedUint::from(e))
+            Self::from_numbers(p, q, e)
         } else {
             Err(Error::Key)
         }
     }
 
-    fn from_numbers(p: BoxedUint, q: BoxedUint, e: BoxedUint) -> Result<Self, Error> {
-        let key = rsa::PrivateKey::from_p_q(p, q, e).map_err(|_| Error::Key)?;
+    fn from_numbers(p: BoxedUint, q: BoxedUint, e: u64) -> Result<Self, Error> {
+        let key = rsa::PrivateKey::from_p_q(p, q, BoxedUint::from(e)).map_err(|_| Error::Key)?;
         let bits = key.n().bit_width_vartime() as usize;
         if !MODULUS_BITS.contains(&bits) || !bits.is_multiple_of(MODULUS_STEP) {
             return Err(Error::Key);
         }
-        Ok(Self(Arc::new(Inner { key, bits })))
+        let [Some(p), Some(q)] = [0, 1].map(|index| key.primes().get(index)) else {
+            return Err(Error::Key);
+        };
+        let (Some(dp), Some(dq), Some(qinv)) = (key.dp(), key.dq(), key.qinv()) else {
+            return Err(Error::Key);
+        };
+        let parts = [p.as_ref(), q.as_ref(), dp, dq, &qinv.retrieve()]
+            .map(|part| full_width(part, bits / 16));
+        let private = private::prepare(bits, parts.each_ref().map(|part| part.as_slice()))?;
+        Ok(Self(Arc::new(Inner {
+            key,
+            bits,
+            e,
+            private,
+            blinding: Mutex::default(),
+        })))
     }
 
     /// Length of the modulus in bits.
@@ -185,23 +207,34 @@ impl RsaPrivateKey {
     /// The private operation without padding: input^d mod n, [`Self::modulus_len`] bytes.
     ///
     /// The computation is blinded, and its result is checked with the public exponent before it is
-    /// released: a fault would give the primes away.
+    /// released: a fault would give the primes away. Keys of 1536 bits and more use two threads
+    /// where there are two processors.
     ///
     /// # Errors
     /// [`Error::Length`] when the input is longer than the modulus, [`Error::Range`] when its
     /// number is not below the modulus, [`Error::Fault`] when the check fails.
     pub fn raw(&self, input: &[u8], rng: &mut dyn CryptoRng) -> Result<Zeroizing<Vec<u8>>, Error> {
-        if input.len() > self.modulus_len() {
-            return Err(Error::Length);
+        let input = self.number(input)?;
+        // A panic while the lock is held leaves no pair, or a whole one.
+        let pair = self
+            .0
+            .blinding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next(self.0.key.n_params(), self.0.e, rng);
+
+        let blinded = (&input * &pair.factor).retrieve();
+        let power = self
+            .0
+            .private
+            .power(&full_width(&blinded, self.modulus_len()))?;
+        let power = BoxedUint::from_be_slice_truncated(&power, input.bits_precision());
+        let result = BoxedMontyForm::new(power, self.0.key.n_params()) * &pair.inverse;
+
+        if public_power(&result, self.0.e) != input {
+            return Err(Error::Fault);
         }
-        let n = self.0.key.n();
-        let number = read(input)?.resize(n.bits_precision());
-        if number >= *n.as_ref() {
-            return Err(Error::Range);
-        }
-        let result = rsa::hazmat::rsa_decrypt_and_check(&self.0.key, Some(rng), &number)
-            .map_err(|_| Error::Fault)?;
-        Ok(full_width(&result, self.modulus_len()))
+        Ok(full_width(&result.retrieve(), self.modulus_len()))
     }
 
     /// The public operation without padding: input^e mod n, [`Self::modulus_len`] bytes.
@@ -209,16 +242,23 @@ impl RsaPrivateKey {
     /// # Errors
     /// [`Error::Length`] and [`Error::Range`] as [`Self::raw`].
     pub fn raw_public(&self, input: &[u8]) -> Result<Vec<u8>, Error> {
+        let result = public_power(&self.number(input)?, self.0.e);
+        Ok(full_width(&result.retrieve(), self.modulus_len()).to_vec())
+    }
+
+    /// Reads an input below the modulus.
+    fn number(&self, input: &[u8]) -> Result<BoxedMontyForm, Error> {
         if input.len() > self.modulus_len() {
             return Err(Error::Length);
         }
         let n = self.0.key.n();
-        let number = read(input)?.resize(n.bits_precision());
+        let number = read(input)?
+            .try_resize(n.bits_precision())
+            .ok_or(Error::Range)?;
         if number >= *n.as_ref() {
             return Err(Error::Range);
         }
-        let result = rsa::hazmat::rsa_encrypt(&self.0.key, &number).map_err(|_| Error::Fault)?;
-        Ok(full_width(&result, self.modulus_len()).to_vec())
+        Ok(BoxedMontyForm::new(number, self.0.key.n_params()))
     }
 }
 

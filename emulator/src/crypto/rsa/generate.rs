@@ -9,6 +9,7 @@ use rand_core::{CryptoRng, SeedableRng as _};
 use zeroize::Zeroizing;
 
 use super::Error;
+use super::private::both;
 
 /// Finds p and q, p the larger one, whose product has exactly `bits` bits and with which `e` makes
 /// a key. They differ within their first 100 bits (FIPS 186-5, appendix A.1.3).
@@ -24,11 +25,7 @@ pub(super) fn primes(
             rng.fill_bytes(seed.as_mut_slice());
         }
         let [first, second] = &seeds;
-        let (first, second) = std::thread::scope(|scope| {
-            let first = scope.spawn(|| prime(bits, e, first));
-            let second = prime(bits, e, second);
-            (first.join().unwrap_or(Err(Error::Fault)), second)
-        });
+        let (first, second) = both(true, || prime(bits, e, first), || prime(bits, e, second))?;
         let (first, second) = (first?, second?);
         let (p, q) = if first > second {
             (first, second)

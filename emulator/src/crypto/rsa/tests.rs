@@ -145,7 +145,7 @@ fn the_raw_operation_is_that_of_openssl() {
     for group in groups() {
         let key = key(&group);
         // More often than a blinding pair lives, with the same result.
-        for _ in 0..3 {
+        for _ in 0..if group.bits <= 2048 { 70 } else { 2 } {
             let output = key.raw(&bytes(&group.raw.input), &mut rng()).unwrap();
             assert_eq!(hex::encode(&output), group.raw.output, "{}", group.bits);
         }
@@ -421,4 +421,24 @@ proptest! {
         let _ = pkcs1v15_unpad(&block);
         let _ = oaep_unpad(Hash::Sha1, &[], &block);
     }
+}
+
+#[test]
+fn a_wrong_result_is_withheld() {
+    let group = &groups()[0];
+    let mut wrong = bytes(&group.qinv);
+    *wrong.last_mut().unwrap() ^= 1;
+    let parts = [&group.p, &group.q, &group.dp, &group.dq].map(|part| bytes(part));
+    let [p, q, dp, dq] = &parts;
+    let whole = key(group);
+    let faulty = RsaPrivateKey(Arc::new(Inner {
+        key: whole.0.key.clone(),
+        bits: whole.bits(),
+        e: whole.0.e,
+        private: private::prepare(whole.bits(), [p, q, dp, dq, &wrong]).unwrap(),
+        blinding: Mutex::default(),
+    }));
+    let input = bytes(&group.raw.input);
+    assert_eq!(faulty.raw(&input, &mut rng()), Err(Error::Fault));
+    whole.raw(&input, &mut rng()).unwrap();
 }
