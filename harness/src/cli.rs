@@ -2,6 +2,7 @@
 
 mod blob;
 mod dkek;
+mod drill;
 mod files;
 mod progress;
 mod secrets;
@@ -19,7 +20,9 @@ Exit codes:
   5  the wrapped key belongs to another DKEK
   6  the wrapped key is not authentic: changed or damaged
   7  a file cannot be read or written, or exists already
-  8  a password is needed and there is nowhere to get it from";
+  8  a password is needed and there is nowhere to get it from
+  9  a drill ended otherwise than it must
+ 10  a card cannot be reached or may not be erased";
 
 /// Key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
 #[derive(Debug, Parser)]
@@ -35,6 +38,7 @@ enum Command {
     Dkek(dkek::Dkek),
     /// Wrapped keys: look into, seal and open them without a card
     Blob(blob::Blob),
+    Drill(drill::Drill),
 }
 
 /// Why a command failed, for a person and for a script.
@@ -54,6 +58,8 @@ enum Exit {
     NotAuthentic = 6,
     File = 7,
     NoSecret = 8,
+    Drill = 9,
+    Card = 10,
 }
 
 impl Failure {
@@ -71,6 +77,7 @@ pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Dkek(command) => command.run(),
         Command::Blob(command) => command.run(),
+        Command::Drill(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

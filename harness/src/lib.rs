@@ -6,11 +6,18 @@
 //! - [`dkek`]: device key encryption keys and the custodians' share files
 //! - [`blob`]: wrapped keys, sealed and opened off the card
 //! - [`key`]: RSA, EC and AES keys and the files they come in
+//! - [`transport`] and [`card`]: a card in any reader, and its commands as a host sends them
+//! - [`verify`]: signatures judged by implementations that no card here uses
+//! - [`drill`]: key ceremonies rehearsed on cards
 //! - [`cli`]: the command line
 
 pub mod blob;
+pub mod card;
 pub mod cli;
 pub mod der;
 pub mod dkek;
+pub mod drill;
 pub mod key;
 pub mod secret;
+pub mod transport;
+pub mod verify;

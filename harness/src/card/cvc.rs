@@ -1,0 +1,265 @@
+//! Card verifiable certificates and requests, read and written on the host's side.
+//!
+//! ```text
+//! certificate            7F21 { 7F4E body, 5F37 signature over the 7F4E object }
+//! authenticated request  67 { 7F21 request, 42 outer CAR, 5F37 signature over 7F21 and 42 }
+//! body                   5F29 00, 42 CAR, 7F49 public key, 5F20 CHR, ..., [65 extensions]
+//! ```
+//!
+//! Signatures are r || s, or PKCS#1 v1.5 for an RSA key. Commands carry the content of 7F21 and 67
+//! without these outer tags.
+
+use crate::der::{self, Malformed, Reader};
+use crate::key::curves::{CURVES, Curve};
+use crate::verify::PublicKey;
+
+const CERTIFICATE: u16 = 0x7f21;
+const BODY: u16 = 0x7f4e;
+const SIGNATURE: u16 = 0x5f37;
+const PROFILE: u16 = 0x5f29;
+const AUTHORITY: u16 = 0x42;
+const PUBLIC_KEY: u16 = 0x7f49;
+const HOLDER: u16 = 0x5f20;
+const REQUEST: u16 = 0x67;
+
+/// id-TA-ECDSA-SHA-256.
+const ECDSA_SHA_256: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 2, 2, 3];
+/// id-TA-RSA-v1-5-SHA-256.
+const RSA_SHA_256: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 2, 1, 2];
+
+/// Writes an object with a tag of one or two bytes.
+#[must_use]
+pub fn object(tag: u16, parts: &[&[u8]]) -> Vec<u8> {
+    let [high, low] = tag.to_be_bytes();
+    let mut out = Vec::new();
+    if high != 0 {
+        out.push(high);
+    }
+    out.extend_from_slice(&der::element(low, parts));
+    out
+}
+
+/// A certificate, or the request inside an authenticated request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Who signed it: name of a key.
+    pub authority: Vec<u8>,
+    /// Whose key it is: name of that key.
+    pub holder: Vec<u8>,
+    /// The public key.
+    pub key: PublicKey,
+    /// Content of 7F21: body and signature, as PSO VERIFY CERTIFICATE takes it.
+    pub content: Vec<u8>,
+    body: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl Certificate {
+    /// Reads the content of 7F21.
+    ///
+    /// # Errors
+    /// [`Malformed`], also for a key on another curve than the two 256-bit ones.
+    pub fn parse(content: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(content);
+        let body = reader.expect(BODY, "the body")?;
+        let signature = reader.expect(SIGNATURE, "the signature")?;
+        reader.finish("the signature")?;
+        let mut fields = body.reader();
+        fields.expect(PROFILE, "the profile")?;
+        let authority = fields.expect(AUTHORITY, "the authority's name")?;
+        let key = fields.expect(PUBLIC_KEY, "the public key")?;
+        let holder = fields.expect(HOLDER, "the holder's name")?;
+        Ok(Self {
+            authority: authority.content.to_vec(),
+            holder: holder.content.to_vec(),
+            key: public_key(key.reader())?,
+            content: content.to_vec(),
+            body: body.raw.to_vec(),
+            signature: signature.content.to_vec(),
+        })
+    }
+
+    /// Reads certificates one after the other, as EF 2F02 has them: the device's, its issuer's.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let mut certificates = Vec::new();
+        while !reader.is_empty() {
+            let certificate = reader.expect(CERTIFICATE, "a certificate")?;
+            certificates.push(Self::parse(certificate.content)?);
+        }
+        Ok(certificates)
+    }
+
+    /// True when the key made the signature of this certificate.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &PublicKey) -> bool {
+        key.verify(&self.body, &self.signature).is_ok()
+    }
+}
+
+/// A device key and the certificates above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// C.DevAut.
+    pub device: Certificate,
+    /// C.DICA.
+    pub issuer: Certificate,
+}
+
+impl Chain {
+    /// Reads the content of EF 2F02.
+    ///
+    /// # Errors
+    /// [`Malformed`], also when it does not hold two certificates of which the second's key signed
+    /// the first.
+    pub fn parse(file: &[u8]) -> Result<Self, Malformed> {
+        let certificates = <[Certificate; 2]>::try_from(Certificate::parse_all(file)?);
+        let [device, issuer] = certificates
+            .map_err(|all| Malformed::new(0, format!("{} certificates, not two", all.len())))?;
+        if !device.is_signed_by(&issuer.key) {
+            return Err(Malformed::new(0, "the issuer did not sign the device's"));
+        }
+        Ok(Self { device, issuer })
+    }
+
+    /// Serial as people see it: the device's name without its five-digit sequence number.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        let name = String::from_utf8_lossy(&self.device.holder).into_owned();
+        let shown = name.chars().count().saturating_sub(5);
+        name.chars().take(shown).collect()
+    }
+}
+
+/// A public key with a device's word that the private key was made in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The request itself.
+    pub request: Certificate,
+    /// Name of the device key that signed it.
+    pub device: Vec<u8>,
+    /// Content of 67, as commands take it.
+    pub content: Vec<u8>,
+}
+
+impl Request {
+    /// Reads an authenticated request and checks that the key signed its own request and the device
+    /// signed both.
+    ///
+    /// # Errors
+    /// [`Malformed`], also for a signature that does not verify.
+    pub fn parse(bytes: &[u8], device: &Certificate) -> Result<Self, Malformed> {
+        let mut outer = Reader::new(bytes);
+        let frame = outer.expect(REQUEST, "the authenticated request")?;
+        outer.finish("the authenticated request")?;
+        let mut parts = frame.reader();
+        let inner = parts.expect(CERTIFICATE, "the request")?;
+        let authority = parts.expect(AUTHORITY, "the device's name")?;
+        let signature = parts.expect(SIGNATURE, "the device's signature")?;
+        parts.finish("the device's signature")?;
+        let request = Certificate::parse(inner.content)?;
+        if !request.is_signed_by(&request.key) {
+            return Err(Malformed::new(inner.offset, "not signed by its own key"));
+        }
+        let signed = [inner.raw, authority.raw].concat();
+        if let Err(invalid) = device.key.verify(&signed, signature.content) {
+            return Err(Malformed::new(signature.offset, invalid.to_string()));
+        }
+        Ok(Self {
+            request,
+            device: authority.content.to_vec(),
+            content: frame.content.to_vec(),
+        })
+    }
+}
+
+/// Which key pair a card shall make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// EC on secp256r1.
+    P256,
+    /// EC on brainpoolP256r1, the curve of exchange keys and group signers.
+    BrainpoolP256r1,
+    /// RSA with this many bits.
+    Rsa(u16),
+}
+
+impl Kind {
+    fn curve(self) -> Option<&'static Curve> {
+        let name = match self {
+            Self::P256 => "secp256r1",
+            Self::BrainpoolP256r1 => "brainpoolP256r1",
+            Self::Rsa(_) => return None,
+        };
+        CURVES.iter().find(|curve| curve.name == name)
+    }
+
+    fn template(self) -> Vec<u8> {
+        match (self, self.curve()) {
+            (Self::Rsa(bits), _) => object(
+                PUBLIC_KEY,
+                &[
+                    &object(0x06, &[&RSA_SHA_256]),
+                    &object(0x82, &[&[1, 0, 1]]),
+                    &object(0x02, &[&bits.to_be_bytes()]),
+                ],
+            ),
+            (_, curve) => {
+                let parameters = curve.map(Curve::parameters).unwrap_or_default();
+                let [a, b, p, n, g] = parameters;
+                object(
+                    PUBLIC_KEY,
+                    &[
+                        &object(0x06, &[&ECDSA_SHA_256]),
+                        &object(0x81, &[&p]),
+                        &object(0x82, &[&a]),
+                        &object(0x83, &[&b]),
+                        &object(0x84, &[&g]),
+                        &object(0x85, &[&n]),
+                        &object(0x87, &[&[1]]),
+                    ],
+                )
+            }
+        }
+    }
+}
+
+/// Writes the data of GENERATE ASYMMETRIC KEY PAIR: fields of the request, then attributes.
+///
+/// Both names in the request are `holder`; `attributes` are the objects 90 to 93.
+#[must_use]
+pub fn generation(kind: Kind, holder: &[u8], attributes: &[u8]) -> Vec<u8> {
+    [
+        object(PROFILE, &[&[0]]),
+        object(AUTHORITY, &[holder]),
+        kind.template(),
+        object(HOLDER, &[holder]),
+        attributes.to_vec(),
+    ]
+    .concat()
+}
+
+/// Reads the content of 7F49. Without parameters the curve is that of all device certificates.
+fn public_key(mut fields: Reader<'_>) -> Result<PublicKey, Malformed> {
+    let offset = fields.offset();
+    let oid = fields.expect(0x06, "the algorithm")?;
+    let mut values = std::collections::BTreeMap::new();
+    while !fields.is_empty() {
+        let field = fields.element()?;
+        values.insert(field.tag, field.content);
+    }
+    let value = |tag: u16| values.get(&tag).copied().unwrap_or_default();
+    if oid.content == RSA_SHA_256 {
+        return Ok(PublicKey::Rsa(value(0x81).to_vec(), value(0x82).to_vec()));
+    }
+    let point = value(0x86).to_vec();
+    let curve = Curve::by_equation(value(0x81), value(0x82), value(0x83)).map(|curve| curve.name);
+    match (curve, values.contains_key(&0x81)) {
+        (Some("secp256r1"), _) => Ok(PublicKey::P256(point)),
+        (Some("brainpoolP256r1"), _) | (None, false) => Ok(PublicKey::BrainpoolP256r1(point)),
+        _ => Err(Malformed::new(offset, "a curve that is not used here")),
+    }
+}

@@ -1,0 +1,206 @@
+//! The account of a drill as text for a terminal and as a page.
+
+use std::fmt::Write;
+
+use super::entry::{Entry, Holding, Sent};
+use super::{Account, Drill};
+
+/// Writes entries for a terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    /// Columns to fill.
+    pub width: usize,
+    /// Whether to use colours.
+    pub colour: bool,
+}
+
+impl Terminal {
+    fn styled(self, style: &str, text: &str) -> String {
+        match self.colour {
+            true => format!("\x1b[{style}m{text}\x1b[0m"),
+            false => text.into(),
+        }
+    }
+
+    /// The head of a drill.
+    #[must_use]
+    pub fn head(self, drill: &Drill) -> String {
+        let title = self.styled("1", drill.title);
+        format!("{title}\n{}", wrapped(drill.question, self.width, "", ""))
+    }
+
+    /// One entry; ends with a line break.
+    #[must_use]
+    pub fn entry(self, entry: &Entry) -> String {
+        match entry {
+            Entry::Step { number, title, why } => {
+                let title = self.styled("1", &format!("{number}. {title}"));
+                format!("\n{title}\n{}", wrapped(why, self.width, "   ", "   "))
+            }
+            Entry::Sent(sent) => format!("   {}\n", self.styled("2", &row(sent))),
+            Entry::Shown { text } => {
+                let text = wrapped(text, self.width, "   * ", "     ");
+                self.styled("32", text.trim_end()) + "\n"
+            }
+            Entry::Caution { text } => {
+                let text = wrapped(text, self.width, "   ! ", "     ");
+                self.styled("33", text.trim_end()) + "\n"
+            }
+            Entry::Holds { cards, exchange } => {
+                let mut text = String::from("   Now:\n");
+                for card in cards {
+                    let mut prefix = format!("   {}  ", card.card);
+                    for line in lines(card) {
+                        text += &wrapped(&line, self.width, &prefix, "        ");
+                        prefix = "      ".into();
+                    }
+                }
+                text + &wrapped(&exchange_sentence(exchange), self.width, "   ", "   ")
+            }
+            Entry::Meaning { texts } => {
+                let mut text = format!("\n{}\n", self.styled("1", MEANING));
+                for sentence in texts {
+                    text += &wrapped(sentence, self.width, "- ", "  ");
+                }
+                text
+            }
+        }
+    }
+}
+
+const MEANING: &str = "For a real ceremony";
+
+fn row(sent: &Sent) -> String {
+    let what = match sent.times {
+        1 => sent.command.clone(),
+        times => format!("{} ({times} times)", sent.command),
+    };
+    let (card, header, bytes, status) = (sent.card, &sent.header, sent.bytes, &sent.status);
+    let bytes = match bytes {
+        0 => String::new(),
+        1 => "1 byte".into(),
+        bytes => format!("{bytes} bytes"),
+    };
+    format!("{card}  {header}  {bytes:>10}  {what:<28} {status}")
+}
+
+fn lines(card: &Holding) -> Vec<String> {
+    let keys = match card.keys.is_empty() {
+        true => vec!["no keys".into()],
+        false => card.keys.clone(),
+    };
+    card.slots.iter().cloned().chain(keys).collect()
+}
+
+fn exchange_sentence(exchange: &[String]) -> String {
+    match exchange {
+        [] => "No two slots share a KEK: no key can travel.".into(),
+        pairs => format!(
+            "Wrapped keys can travel between {}.",
+            pairs.join("; between ")
+        ),
+    }
+}
+
+/// Breaks text into lines; the first begins with `first`, the others with `next`.
+fn wrapped(text: &str, width: usize, first: &str, next: &str) -> String {
+    let mut out = String::new();
+    let mut line = String::from(first);
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        let needed = line.chars().count() + 1 + word.chars().count();
+        if !empty && needed > width {
+            out += line.trim_end();
+            out.push('\n');
+            line = String::from(next);
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line += word;
+        empty = false;
+    }
+    out + line.trim_end() + "\n"
+}
+
+/// Writes a page: the same for every run on virtual cards of this process.
+///
+/// Values that cards drew at random are replaced by their names; equal names are equal values.
+#[must_use]
+pub fn markdown(drill: &Drill, account: &Account) -> String {
+    let name = drill.name;
+    let mut page = format!("# {}\n\n", drill.title);
+    let _ = writeln!(
+        page,
+        "<!-- Written by `hsm2-harness drill {name} --markdown docs/ceremonies/{name}.md`; do not edit. -->\n"
+    );
+    let _ = writeln!(page, "{}", wrapped(drill.question, PAGE_WIDTH, "", ""));
+    let _ = writeln!(
+        page,
+        "{}",
+        wrapped(
+            &format!(
+                "This is the account of a run of `hsm2-harness drill {name}`. Every command below was \
+                 sent to a card, every outcome was checked, and each refusal is one that the drill \
+                 demands. DKEK shares in drills are made of sentences that everybody can read; \
+                 values that the cards draw themselves stand here under a name."
+            ),
+            PAGE_WIDTH,
+            "",
+            ""
+        )
+    );
+    let mut rows = Vec::new();
+    for entry in &account.entries {
+        if let Entry::Sent(sent) = entry {
+            rows.push(row(sent));
+            continue;
+        }
+        if !rows.is_empty() {
+            let _ = writeln!(page, "```text\n{}\n```\n", rows.join("\n"));
+            rows.clear();
+        }
+        page += &paragraph(entry);
+    }
+    for (value, name) in &account.drawn {
+        page = page.replace(value, name);
+    }
+    page.trim_end().to_owned() + "\n"
+}
+
+const PAGE_WIDTH: usize = 100;
+
+fn paragraph(entry: &Entry) -> String {
+    match entry {
+        Entry::Step { number, title, why } => {
+            let why = wrapped(why, PAGE_WIDTH, "", "");
+            format!("## {number}. {title}\n\n{why}\n")
+        }
+        Entry::Sent(_) => String::new(),
+        Entry::Shown { text } => wrapped(text, PAGE_WIDTH, "- ", "  ") + "\n",
+        Entry::Caution { text } => wrapped(text, PAGE_WIDTH, "> **Note.** ", "> ") + "\n",
+        Entry::Holds { cards, exchange } => {
+            let mut text = String::from("| card | key domains | keys |\n|---|---|---|\n");
+            for card in cards {
+                let keys = match card.keys.is_empty() {
+                    true => "none".into(),
+                    false => card.keys.join("<br>"),
+                };
+                let _ = writeln!(
+                    text,
+                    "| {} | {} | {keys} |",
+                    card.card,
+                    card.slots.join("<br>")
+                );
+            }
+            text + "\n" + &wrapped(&exchange_sentence(exchange), PAGE_WIDTH, "", "") + "\n"
+        }
+        Entry::Meaning { texts } => {
+            let items = texts
+                .iter()
+                .map(|text| wrapped(text, PAGE_WIDTH, "- ", "  "));
+            format!("## {MEANING}\n\n{}", items.collect::<String>())
+        }
+    }
+}

@@ -1,0 +1,196 @@
+use std::path::Path;
+
+use super::guard::Consent;
+use super::*;
+use crate::transport::TransportError;
+use crate::transport::embedded::Embedded;
+
+type Targets = Vec<Box<dyn Target>>;
+
+fn targets(count: usize) -> Targets {
+    let serials = ["DRILLA", "DRILLB", "DRILLC"].into_iter().take(count);
+    serials
+        .map(|serial| -> Box<dyn Target> { Box::new(Embedded::new(serial).unwrap()) })
+        .collect()
+}
+
+fn run(drill: &Drill, targets: Targets) -> Result<Account, DrillError> {
+    drill.run(targets, &Consent::default(), &mut |_| {})
+}
+
+/// Runs a drill and compares its page with the one in the repository.
+fn page_is_current(drill: &Drill) {
+    let account = run(drill, targets(drill.cards)).unwrap();
+    let page = render::markdown(drill, &account);
+    let name = drill.name;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = format!("docs/ceremonies/{name}.md");
+    let kept = std::fs::read_to_string(root.join(&path)).unwrap_or_default();
+    assert!(
+        page == kept,
+        "{path} is stale; write it anew:\n  cargo run -p hsm2-harness -- drill {name} --markdown {path}"
+    );
+}
+
+#[test]
+fn xkek_holds_and_its_page_is_current() {
+    page_is_current(&xkek::DRILL);
+}
+
+/// A card whose answers are changed on their way.
+struct Sabotaged {
+    card: Box<dyn Target>,
+    change: fn(&[u8], &mut Vec<u8>),
+}
+
+impl Target for Sabotaged {
+    fn describe(&self) -> String {
+        self.card.describe()
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
+        let mut response = self.card.transmit(command)?;
+        (self.change)(command, &mut response);
+        Ok(response)
+    }
+
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.card.reset()
+    }
+}
+
+/// Runs a drill in which one card's answers are changed; it must fail at that step, for that reason.
+fn sabotage(
+    drill: &Drill,
+    card: usize,
+    change: fn(&[u8], &mut Vec<u8>),
+    step: usize,
+    reason: &str,
+) {
+    let mut targets = targets(drill.cards);
+    let honest = targets.remove(card);
+    targets.insert(
+        card,
+        Box::new(Sabotaged {
+            card: honest,
+            change,
+        }),
+    );
+    let error = run(drill, targets).unwrap_err().to_string();
+    assert!(
+        error.starts_with(&format!("step {step}")) && error.contains(reason),
+        "{error}"
+    );
+}
+
+#[test]
+fn xkek_notices_a_wrong_check_value_of_the_dkek() {
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[..4] == [0x80, 0x52, 0, 0] && response.len() == 12 {
+            response[9] ^= 1;
+        }
+    };
+    sabotage(
+        &xkek::DRILL,
+        1,
+        change,
+        1,
+        "of DKEK Beta in slot 0 of card B",
+    );
+}
+
+#[test]
+fn xkek_notices_keks_that_differ() {
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[..4] == [0x80, 0x52, 0, 1] && response.len() > 12 {
+            response[9] ^= 1;
+        }
+    };
+    sabotage(&xkek::DRILL, 1, change, 4, "the same KCV in slot 1 of A");
+}
+
+#[test]
+fn xkek_notices_a_card_that_takes_a_foreign_key() {
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[1] == 0x74 {
+            *response = vec![0x90, 0x00];
+        }
+    };
+    sabotage(&xkek::DRILL, 2, change, 6, "card C to refuse with 6A80");
+}
+
+#[test]
+fn xkek_notices_another_word_of_refusal() {
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[..2] == [0x80, 0x74] {
+            *response = vec![0x6F, 0x00];
+        }
+    };
+    sabotage(&xkek::DRILL, 2, change, 6, "it answered 6F00");
+}
+
+#[test]
+fn xkek_notices_a_signature_of_another_key() {
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[..3] == [0x80, 0x68, 3] {
+            let last = response.len() - 3;
+            response[last] ^= 1;
+        }
+    };
+    sabotage(&xkek::DRILL, 1, change, 5, "does not verify");
+}
+
+#[test]
+fn xkek_notices_a_key_that_the_device_did_not_attest() {
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[1] == 0x46 {
+            let last = response.len() - 3;
+            response[last] ^= 1;
+        }
+    };
+    sabotage(&xkek::DRILL, 0, change, 2, "GENERATE KEY PAIR");
+}
+
+#[test]
+fn a_device_outside_the_virtual_root_is_erased_only_when_named() {
+    // A changed byte in the issuer's certificate: no virtual card any more.
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        assert_ne!(command[1], 0x50, "the card was erased");
+        if command[..4] == [0x00, 0xB1, 0x2F, 0x02] {
+            let last = response.len() - 3;
+            response[last] ^= 1;
+        }
+    };
+    let foreign = || -> Targets {
+        targets(3)
+            .into_iter()
+            .map(|card| -> Box<dyn Target> { Box::new(Sabotaged { card, change }) })
+            .collect()
+    };
+    let refused = |consent: &Consent| {
+        let error = xkek::DRILL.run(foreign(), consent, &mut |_| {});
+        error.unwrap_err().to_string()
+    };
+    let error = refused(&Consent::default());
+    assert!(error.contains("--wipe ZZDRILLA"), "{error}");
+    let named = Consent {
+        serials: vec!["ZZDRILLA".into()],
+        so_pin: None,
+    };
+    assert!(refused(&named).contains("SO-PIN is needed"));
+    let first_only = Consent {
+        so_pin: Some([1; 8]),
+        ..named
+    };
+    assert!(refused(&first_only).contains("--wipe ZZDRILLB"));
+}
+
+#[test]
+fn one_device_cannot_play_two_cards() {
+    let twice: Targets = (0..3)
+        .map(|_| -> Box<dyn Target> { Box::new(Embedded::new("DRILLA").unwrap()) })
+        .collect();
+    let error = run(&xkek::DRILL, twice).unwrap_err().to_string();
+    assert!(error.contains("ZZDRILLA is there twice"), "{error}");
+    assert!(run(&xkek::DRILL, targets(2)).is_err());
+}

@@ -1,0 +1,123 @@
+//! Public keys that judge signatures, with implementations that the virtual card does not use for it.
+
+use p256::ecdsa::signature::Verifier;
+use rsa::pkcs1v15;
+use sha2::Sha256;
+
+use crate::der::{Malformed, Reader};
+
+/// A public key as a card's request names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicKey {
+    /// ECDSA on secp256r1; the point as 04 || x || y.
+    P256(Vec<u8>),
+    /// ECDSA on brainpoolP256r1; the point as 04 || x || y.
+    BrainpoolP256r1(Vec<u8>),
+    /// RSA: modulus and public exponent, big endian.
+    Rsa(Vec<u8>, Vec<u8>),
+}
+
+/// The signature is not one of this key over this message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the signature does not verify: {0}")]
+pub struct Invalid(String);
+
+impl Invalid {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl PublicKey {
+    /// The point of an EC key, 04 || x || y.
+    #[must_use]
+    pub fn point(&self) -> Option<&[u8]> {
+        match self {
+            Self::P256(point) | Self::BrainpoolP256r1(point) => Some(point),
+            Self::Rsa(..) => None,
+        }
+    }
+
+    /// Verifies over SHA-256 of the message: ECDSA as r || s of 64 bytes, RSA as PKCS#1 v1.5.
+    ///
+    /// # Errors
+    /// [`Invalid`], also for a key or signature of a wrong form.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Invalid> {
+        match self {
+            Self::P256(point) => {
+                let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point);
+                let signature = p256::ecdsa::Signature::from_slice(signature);
+                let (key, signature) = (
+                    key.map_err(Invalid::because)?,
+                    signature.map_err(Invalid::because)?,
+                );
+                key.verify(message, &signature).map_err(Invalid::because)
+            }
+            Self::BrainpoolP256r1(point) => {
+                type Key = ecdsa::VerifyingKey<bp256::BrainpoolP256r1>;
+                let key = Key::from_sec1_bytes(point).map_err(Invalid::because)?;
+                let signature = bp256::r1::ecdsa::Signature::from_slice(signature);
+                let signature = signature.map_err(Invalid::because)?;
+                key.verify(message, &signature).map_err(Invalid::because)
+            }
+            Self::Rsa(n, e) => {
+                let number = |bytes| rsa::BoxedUint::from_be_slice_vartime(bytes);
+                let key = rsa::PublicKey::new(number(n), number(e)).map_err(Invalid::because)?;
+                let signature = pkcs1v15::Signature::try_from(signature);
+                let signature = signature.map_err(Invalid::because)?;
+                pkcs1v15::VerifyingKey::<Sha256>::new(key)
+                    .verify(message, &signature)
+                    .map_err(Invalid::because)
+            }
+        }
+    }
+}
+
+/// Rewrites an ECDSA signature from SEQUENCE { INTEGER r, INTEGER s } to r || s.
+///
+/// # Errors
+/// [`Malformed`] for anything else, or numbers above `width` bytes.
+pub fn plain_signature(der: &[u8], width: usize) -> Result<Vec<u8>, Malformed> {
+    let mut outer = Reader::new(der);
+    let sequence = outer.expect(0x30, "the signature")?;
+    outer.finish("the signature")?;
+    let mut numbers = sequence.reader();
+    let mut plain = Vec::with_capacity(2 * width);
+    for what in ["r", "s"] {
+        let number = numbers.expect(0x02, what)?;
+        let zeros = number.content.iter().take_while(|byte| **byte == 0).count();
+        let digits = number.content.get(zeros..).unwrap_or_default();
+        let padding = width.checked_sub(digits.len()).ok_or_else(|| {
+            Malformed::new(number.offset, format!("{what} has more than {width} bytes"))
+        })?;
+        plain.resize(plain.len() + padding, 0);
+        plain.extend_from_slice(digits);
+    }
+    numbers.finish("s")?;
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_lose_their_sign_bytes_and_gain_their_width() {
+        let plain = plain_signature(&[0x30, 7, 2, 2, 0, 0x80, 2, 1, 5], 3).unwrap();
+        assert_eq!(plain, [0, 0, 0x80, 0, 0, 5]);
+        assert!(plain_signature(&[0x30, 6, 2, 1, 1, 2, 1, 5, 0], 3).is_err());
+        assert!(plain_signature(&[0x30, 8, 2, 3, 1, 1, 1, 2, 1, 5], 2).is_err());
+    }
+
+    #[test]
+    fn garbage_verifies_under_no_key() {
+        for key in [
+            PublicKey::P256(vec![4; 65]),
+            PublicKey::BrainpoolP256r1(vec![4; 65]),
+            PublicKey::Rsa(vec![0x81; 256], vec![1, 0, 1]),
+            PublicKey::Rsa(vec![], vec![]),
+        ] {
+            assert!(key.verify(b"message", &[1; 64]).is_err());
+        }
+    }
+}
