@@ -59,7 +59,7 @@ Examples:
   hsm2-emulator serve --card one.hsm2 --card two.hsm2
       Two cards in vpcd's two readers, 127.0.0.1:35963 and 127.0.0.1:35964.
   hsm2-emulator serve --ephemeral --seed 01 --trace run.jsonl
-      The same keys and random numbers on every run, and a line for every command.";
+      The same keys and random numbers on every run, and a line for every command in run.jsonl.";
 
 #[derive(Debug, Args)]
 struct ServeArgs {
@@ -91,6 +91,15 @@ struct ServeArgs {
     /// number and the seed; a served card file starts over on every run
     #[arg(long, value_name = "HEX", value_parser = plan::seed)]
     seed: Option<plan::Seed>,
+
+    /// Append a line of JSON for every command to this file; PINs, key shares, plaintexts and other
+    /// secrets are blank
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+
+    /// Write secrets to the trace as well
+    #[arg(long, requires = "trace")]
+    trace_secrets: bool,
 }
 
 #[derive(Debug, Subcommand)]

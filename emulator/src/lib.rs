@@ -32,6 +32,7 @@ mod session;
 pub mod status;
 pub mod store;
 pub mod tlv;
+pub mod trace;
 pub mod transport;
 mod trust;
 mod use_key;

@@ -39,6 +39,10 @@ pub(super) fn warn_of_seed() {
     );
 }
 
+pub(super) fn warn_of_secrets_in_trace() {
+    say("WARNING: the trace will hold PINs, key shares and plaintexts.");
+}
+
 pub(super) fn warn_of_open_port(card: usize, address: SocketAddr) {
     say(format_args!(
         "WARNING: card {card} listens on {address}: whoever reaches this machine there can use \

@@ -8,8 +8,9 @@ use hsm2_emulator::card::Card;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::Profile;
 use hsm2_emulator::store::{EphemeralStore, FileStore};
+use hsm2_emulator::trace::{Secrets, TraceFile, Traced};
 use hsm2_emulator::transport::address::{Address, is_local};
-use hsm2_emulator::transport::{self, Endpoint, Stop, Stopper, Timing};
+use hsm2_emulator::transport::{self, Endpoint, Stop, Stopper, Timing, VirtualCard};
 use tokio::sync::mpsc;
 
 use super::plan::{self, Place, Purpose, randomness};
@@ -18,7 +19,7 @@ use super::{Failure, ServeArgs, card, guide};
 /// One card and where it goes; `number` counts from 1.
 struct Slot {
     number: usize,
-    card: Card,
+    card: Box<dyn VirtualCard>,
     place: Place,
     endpoint: Endpoint,
 }
@@ -30,9 +31,19 @@ pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
     if args.seed.is_some() {
         guide::warn_of_seed();
     }
+    let trace = args.trace.as_deref().map(open_trace).transpose()?;
+    if args.trace_secrets {
+        guide::warn_of_secrets_in_trace();
+    }
     let mut slots = Vec::new();
     for (index, (source, place)) in sources.iter().zip(places).enumerate() {
-        slots.push(Slot::prepare(index + 1, source, place, args)?);
+        slots.push(Slot::prepare(
+            index + 1,
+            source,
+            place,
+            args,
+            trace.clone(),
+        )?);
     }
     serve_all(slots)
 }
@@ -71,6 +82,7 @@ impl Slot {
         source: &Source,
         place: Place,
         args: &ServeArgs,
+        trace: Option<TraceFile>,
     ) -> Result<Self, Failure> {
         let endpoint = endpoint(number, &place)?;
         let card = match source {
@@ -105,11 +117,37 @@ impl Slot {
         ));
         Ok(Self {
             number,
-            card,
+            card: traced(card, serial, trace, args.trace_secrets),
             place,
             endpoint,
         })
     }
+}
+
+fn open_trace(path: &Path) -> Result<TraceFile, Failure> {
+    TraceFile::append_to(path).map_err(|cause| Failure::System {
+        what: format!("{}: the trace cannot be written", path.display()),
+        cause,
+    })
+}
+
+fn traced(
+    card: Card,
+    serial: String,
+    trace: Option<TraceFile>,
+    secrets: bool,
+) -> Box<dyn VirtualCard> {
+    let Some(file) = trace else {
+        return Box::new(card);
+    };
+    let secrets = if secrets {
+        Secrets::Written
+    } else {
+        Secrets::Blanked
+    };
+    Box::new(Traced::new(card, serial, file, secrets, |error| {
+        guide::say(format_args!("WARNING: the trace is incomplete: {error}"));
+    }))
 }
 
 fn open(path: &Path, number: usize, args: &ServeArgs) -> Result<Card, Failure> {
@@ -264,7 +302,7 @@ fn start(
             let _running = running;
             let place = place.to_string();
             let observer = |event: transport::Event<'_>| guide::report(number, &place, &event);
-            transport::serve(&mut card, endpoint, Timing::default(), stop, &observer)
+            transport::serve(&mut *card, endpoint, Timing::default(), stop, &observer)
         })
         .map_err(|cause| Failure::System {
             what: "no thread for a card".into(),

@@ -245,3 +245,84 @@ fn two_cards_are_two_cards() {
     assert_eq!(second.ask(&[0x04])[0], 0x3B);
     served.stop();
 }
+
+/// Initialises a card, presents its PIN and deletes nothing; returns the trace.
+fn trace_of_a_session(folder: &TempDir, extra: &[&str]) -> (Vec<serde_json::Value>, String) {
+    let path = folder.path().join("trace.jsonl");
+    let common = [
+        "--ephemeral",
+        "--listen",
+        "127.0.0.1:0",
+        "--trace",
+        path.to_str().unwrap(),
+    ];
+    let served = Served::start(&[&common[..], extra].concat());
+    let mut reader = served.reader(0);
+    reader.select();
+    let initialise = [
+        &[
+            0x80, 0x50, 0x00, 0x00, 0x19, 0x80, 0x02, 0x00, 0x01, 0x81, 0x06,
+        ][..],
+        b"648219",
+        &[0x82, 0x08],
+        b"57621880",
+        &[0x91, 0x01, 0x03],
+    ];
+    assert_eq!(reader.ask(&initialise.concat()), [0x90, 0x00]);
+    let verify = [&[0x00, 0x20, 0x00, 0x81, 0x06][..], b"648219"].concat();
+    assert_eq!(reader.ask(&verify), [0x90, 0x00]);
+    served.stop();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    (lines, text)
+}
+
+#[test]
+fn a_trace_tells_everything_but_secrets() {
+    let folder = folder();
+    let (lines, text) = trace_of_a_session(&folder, &[]);
+    let names: Vec<_> = lines
+        .iter()
+        .map(|line| line["name"].as_str().or(line["event"].as_str()).unwrap())
+        .collect();
+    let expected = [
+        "power on",
+        "SELECT",
+        "INITIALIZE DEVICE",
+        "VERIFY",
+        "power off",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(lines[3]["command"], "0020008106************");
+    assert_eq!(lines[3]["status"], "9000 success");
+    assert_eq!(lines[3]["about"], "user PIN");
+    assert_eq!(lines[3]["blanked"], true);
+    assert!(lines[3]["card"].as_str().unwrap().starts_with("ZZVT"));
+    for secret in ["363438323139", "3537363231383830"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+}
+
+#[test]
+fn a_trace_holds_secrets_only_when_asked_for() {
+    let folder = folder();
+    let (lines, _) = trace_of_a_session(&folder, &["--trace-secrets"]);
+    assert_eq!(lines[3]["command"], "0020008106363438323139");
+    assert!(lines[3].get("blanked").is_none());
+    expect(&folder, &["serve", "--ephemeral", "--trace-secrets"], 2);
+    expect(
+        &folder,
+        &[
+            "serve",
+            "--ephemeral",
+            "--listen",
+            "0",
+            "--trace",
+            "no/where",
+        ],
+        7,
+    );
+}
