@@ -148,6 +148,13 @@ impl Card {
         std::mem::take(&mut self.exchanges)
     }
 
+    /// Puts something between host and card, such as a reader that cuts long commands.
+    #[must_use]
+    pub fn through(mut self, wrap: impl FnOnce(Box<dyn Target>) -> Box<dyn Target>) -> Self {
+        self.target = wrap(self.target);
+        self
+    }
+
     /// Sends a command; any status word is an answer.
     ///
     /// # Errors

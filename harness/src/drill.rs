@@ -5,10 +5,15 @@
 //! error. The account of a drill is one list of [`entry::Entry`], which [`render`] turns into text
 //! for a terminal or a page.
 
+mod custodian_leaves;
+mod custodians_lost;
 pub mod entry;
 pub mod guard;
+mod new_dkek;
 pub mod render;
+mod restore;
 pub mod scene;
+mod share_file;
 mod xkek;
 
 #[cfg(test)]
@@ -37,7 +42,13 @@ pub struct Drill {
 }
 
 /// All drills.
-pub static DRILLS: [&Drill; 1] = [&xkek::DRILL];
+pub static DRILLS: [&Drill; 5] = [
+    &xkek::DRILL,
+    &custodian_leaves::DRILL,
+    &custodians_lost::DRILL,
+    &new_dkek::DRILL,
+    &restore::DRILL,
+];
 
 /// Why a drill did not come to its end.
 #[derive(Debug, thiserror::Error)]

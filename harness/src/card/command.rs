@@ -119,6 +119,8 @@ impl StatusWord {
     pub const WRONG_PARAMETERS: Self = Self(0x6A86);
     /// 6A88: a key, PIN or domain that is referred to is not there.
     pub const NOT_FOUND: Self = Self(0x6A88);
+    /// 6A89: there is one already.
+    pub const EXISTS: Self = Self(0x6A89);
     /// 6D00: no such function on this card.
     pub const NOT_SUPPORTED: Self = Self(0x6D00);
 

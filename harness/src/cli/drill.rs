@@ -27,7 +27,7 @@ A drill erases its cards. Virtual cards are recognised by their certificates; an
 erased only when its serial is given with --wipe, and its SO-PIN is presented once.
 
 With --cards vpcd the harness is the reader: it waits at --listen until enough cards have connected.
-Start each of them with: hsm2-emulator serve --vpcd HOST:PORT";
+Start each of them with: hsm2-emulator serve --ephemeral --vpcd HOST:PORT";
 
 /// Rehearse a key ceremony step by step, with every outcome checked
 #[derive(Debug, Args)]
@@ -146,7 +146,7 @@ impl Drill {
                 let listener = TcpListener::bind(self.listen).map_err(unreachable)?;
                 let address = listener.local_addr().map_err(unreachable)?;
                 eprintln!(
-                    "Waiting for {count} cards at {address}; start each with: hsm2-emulator serve --vpcd {address}"
+                    "Waiting for {count} cards at {address}; start each with: hsm2-emulator serve --ephemeral --vpcd {address}"
                 );
                 (0..count)
                     .map(|_| Ok(Box::new(Vpcd::accept(&listener).map_err(unreachable)?) as _))

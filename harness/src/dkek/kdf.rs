@@ -43,9 +43,19 @@ impl FileKey {
     ///
     /// `progress` is called now and then with the rounds done since the last call.
     pub fn derive(password: &[u8], salt: &[u8; 8], progress: &dyn Fn(u64)) -> Self {
-        let mut d1 = chain(&[], password, salt, progress);
-        let mut d2 = chain(&d1, password, salt, progress);
-        let iv = chain(&d2, password, salt, progress);
+        Self::derive_in(ROUNDS, password, salt, progress)
+    }
+
+    /// As [`FileKey::derive`] with another number of rounds: no tool opens such a file.
+    pub(crate) fn derive_in(
+        rounds: u32,
+        password: &[u8],
+        salt: &[u8; 8],
+        progress: &dyn Fn(u64),
+    ) -> Self {
+        let mut d1 = chain(rounds, &[], password, salt, progress);
+        let mut d2 = chain(rounds, &d1, password, salt, progress);
+        let iv = chain(rounds, &d2, password, salt, progress);
         let mut key = [0; 32];
         key.iter_mut()
             .zip(d1.iter().chain(&d2))
@@ -56,7 +66,13 @@ impl FileKey {
     }
 }
 
-fn chain(previous: &[u8], password: &[u8], salt: &[u8], progress: &dyn Fn(u64)) -> [u8; 16] {
+fn chain(
+    rounds: u32,
+    previous: &[u8],
+    password: &[u8],
+    salt: &[u8],
+    progress: &dyn Fn(u64),
+) -> [u8; 16] {
     let first = Md5::new()
         .chain_update(previous)
         .chain_update(password)
@@ -67,7 +83,7 @@ fn chain(previous: &[u8], password: &[u8], salt: &[u8], progress: &dyn Fn(u64)) 
     block[16] = 0x80;
     block[56] = DIGEST_BITS;
     let mut unreported = 1;
-    for _ in 1..ROUNDS {
+    for _ in 1..rounds {
         for (to, from) in block.iter_mut().zip(&digest) {
             *to = *from;
         }

@@ -213,6 +213,19 @@ impl Scene<'_> {
         Ok(self.actor(who)?.chain.clone())
     }
 
+    /// Puts something between the host and a card.
+    pub(super) fn through(
+        &mut self,
+        who: Who,
+        wrap: impl FnOnce(Box<dyn Target>) -> Box<dyn Target>,
+    ) -> Result<(), DrillError> {
+        self.actor(who)?;
+        let actor = self.actors.remove(who.0);
+        let card = actor.card.through(wrap);
+        self.actors.insert(who.0, Actor { card, ..actor });
+        Ok(())
+    }
+
     fn attempt<T>(
         &mut self,
         who: Who,

@@ -37,6 +37,77 @@ fn xkek_holds_and_its_page_is_current() {
     page_is_current(&xkek::DRILL);
 }
 
+#[test]
+fn custodian_leaves_holds_and_its_page_is_current() {
+    page_is_current(&custodian_leaves::DRILL);
+}
+
+#[test]
+fn custodians_lost_holds_and_its_page_is_current() {
+    page_is_current(&custodians_lost::DRILL);
+}
+
+#[test]
+fn new_dkek_holds_and_its_page_is_current() {
+    page_is_current(&new_dkek::DRILL);
+}
+
+#[test]
+fn restore_holds_and_its_page_is_current() {
+    page_is_current(&restore::DRILL);
+}
+
+#[test]
+fn drills_run_on_cards_behind_vpcd() {
+    use hsm2_emulator::card::Card;
+    use hsm2_emulator::crypto::CardRng;
+    use hsm2_emulator::identity::Serial;
+    use hsm2_emulator::transport::{Endpoint, Stopper, Timing, serve};
+    use hsm2_emulator::{profile, store};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stopper, stop) = Stopper::new();
+    let threads: Vec<_> = ["VPCDA", "VPCDB", "VPCDC"]
+        .into_iter()
+        .zip(1..)
+        .map(|(serial, seed)| {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                let mut card = Card::personalise(
+                    &profile::NITROKEY_HSM2,
+                    &Serial::new(serial).unwrap(),
+                    Box::new(store::EphemeralStore::default()),
+                    Box::new(CardRng::from_seed([seed; 32])),
+                )
+                .unwrap();
+                let endpoint = Endpoint::Connect(vec![address]);
+                serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).unwrap();
+            })
+        })
+        .collect();
+    let cards: Targets = (0..3)
+        .map(|_| -> Box<dyn Target> {
+            Box::new(crate::transport::vpcd::Vpcd::accept(&listener).unwrap())
+        })
+        .collect();
+    let outcome = run(&xkek::DRILL, cards);
+    stopper.stop();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert!(outcome.unwrap().entries.len() > 50);
+}
+
+#[test]
+fn new_dkek_notices_a_wrapped_key_with_another_check_value() {
+    // What A wraps names a DKEK that B does not have.
+    let change = |command: &[u8], response: &mut Vec<u8>| {
+        if command[1] == 0x72 && response.len() > 10 {
+            response[0] ^= 1;
+        }
+    };
+    sabotage(&new_dkek::DRILL, 0, change, 3, "UNWRAP KEY answered 6A80");
+}
+
 /// A card whose answers are changed on their way.
 struct Sabotaged {
     card: Box<dyn Target>,

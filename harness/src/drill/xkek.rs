@@ -249,6 +249,27 @@ fn dkek_keys_stay(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.holds()
 }
 
+/// Makes A and B members of one group and lets them agree on a KEK in slot 1.
+pub(super) fn connect(scene: &mut Scene<'_>) -> Result<(), DrillError> {
+    let signing = Attributes {
+        domain: None,
+        algorithms: &[ECDSA_SHA_256],
+    };
+    let kind = Kind::BrainpoolP256r1;
+    let signer = scene.generate(A, SIGNER, kind, "group signer", &signing)?;
+    for who in [A, B] {
+        let membership = membership(scene, (A, &signer), who)?;
+        join(scene, who, A, &membership)?;
+    }
+    let (of_a, of_b) = (exchange_key(scene, A)?, exchange_key(scene, B)?);
+    for (who, peer, request) in [(A, B, of_b), (B, A, of_a)] {
+        let chain = scene.chain(peer)?;
+        scene.on(who, |card| card.trust(&chain))?;
+        scene.on(who, |card| card.derive_xkek(EXCHANGE, &request))?;
+    }
+    scene.same_kek([(A, XKEK), (B, XKEK)], "XKEK-1").map(|_| ())
+}
+
 fn clear(scene: &mut Scene<'_>, public: &PublicKey, blob: &[u8]) -> Result<(), DrillError> {
     scene.step(
         "Clear the KEK on both cards",
