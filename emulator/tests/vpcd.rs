@@ -156,6 +156,24 @@ impl Reader {
     }
 }
 
+/// vpcd writes the length and the payload by themselves on a socket that waits for
+/// acknowledgements; each one that is put off costs 40 ms.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_frame_in_two_writes_is_not_held_back() {
+    let (card, address) = Served::listening();
+    let mut reader = Reader::connect(address);
+    let start = Instant::now();
+    for _ in 0..50 {
+        reader.raw(&[0, 2]);
+        reader.raw(&[0xB0, 0x01]);
+        assert_eq!(reader.receive(), [0xB0, 0x01, 0x90, 0x00]);
+    }
+    let elapsed = start.elapsed();
+    assert!(elapsed < Duration::from_secs(1), "50 commands: {elapsed:?}");
+    card.stop();
+}
+
 #[test]
 fn control_codes_reach_the_card_and_only_the_atr_is_answered() {
     let (card, address) = Served::listening();

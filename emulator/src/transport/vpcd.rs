@@ -191,6 +191,7 @@ async fn receive(stream: &mut TcpStream, inbox: &mut Inbox, timing: Timing) -> R
     if inbox.payload().is_some() {
         return Ok(());
     }
+    acknowledge_now(stream);
     let rest = async {
         while inbox.payload().is_none() {
             read_some(stream, inbox).await?;
@@ -200,6 +201,16 @@ async fn receive(stream: &mut TcpStream, inbox: &mut Inbox, timing: Timing) -> R
     timeout(timing.stall, rest)
         .await
         .unwrap_or(Err(Ended::Stalled))
+}
+
+/// vpcd writes a length and its payload one after the other, and its socket holds the payload back
+/// until the length is acknowledged, which Linux puts off for 40 ms. This sends the acknowledgement
+/// that is due; where it cannot be had, every command takes that much longer.
+fn acknowledge_now(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    drop(stream.set_quickack(true));
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 async fn read_some(stream: &mut TcpStream, inbox: &mut Inbox) -> Result<(), Ended> {
