@@ -17,7 +17,8 @@ use crate::status::StatusWord;
 /// 20            RSA, block padded by the host             modulus length -> modulus length
 /// 30            RSA PKCS#1 v1.5 over a DigestInfo          at most modulus length - 11
 /// 31 33 34 35   RSA PKCS#1 v1.5, SHA-1 256 384 512         message
-/// 40            RSA-PSS over a hash; its length tells which, and is the salt's length
+/// 40            RSA-PSS over a hash; its length tells which, and is the salt's length. A complete
+///               DigestInfo is taken for the hash in it
 /// 41 43 44 45   RSA-PSS, SHA-1 256 384 512                 message
 /// 70            ECDSA over a hash                          any length; leftmost bits count
 /// 71 72 73 74 75  ECDSA, SHA-1 224 256 384 512             message
@@ -123,8 +124,8 @@ fn sign_rsa(
         Mechanism::Pkcs1DigestInfo => padding::pkcs1v15_pad_digest_info(length, input)?,
         Mechanism::Pkcs1(hash) => padding::pkcs1v15_sign_block(length, hash, &hash.digest(input))?,
         Mechanism::PssDigest => {
-            let hash = Hash::from_len(input.len()).ok_or(StatusWord::WrongData)?;
-            padding::pss_encode(hash, input, hash.len(), key.bits() - 1, card.rng)?
+            let (hash, digest) = bare_or_wrapped_digest(input).ok_or(StatusWord::WrongData)?;
+            padding::pss_encode(hash, digest, hash.len(), key.bits() - 1, card.rng)?
         }
         Mechanism::Pss(hash) => padding::pss_encode(
             hash,
@@ -138,4 +139,19 @@ fn sign_rsa(
         }
     };
     Ok(Response::data(key.raw(&block, card.rng)?.to_vec()))
+}
+
+/// The hash that a host wants under PSS.
+///
+/// OpenSC 0.23 hands over a bare hash for the mechanism that takes one, but a `DigestInfo` where it
+/// hashes itself (`SHA256-RSA-PKCS-PSS` and the like). What a genuine token makes of the latter is
+/// unknown. The two cannot be confused: no `DigestInfo` is as long as a hash.
+fn bare_or_wrapped_digest(input: &[u8]) -> Option<(Hash, &[u8])> {
+    let bare = Hash::from_len(input.len()).map(|hash| (hash, input));
+    bare.or_else(|| {
+        Hash::ALL.into_iter().find_map(|hash| {
+            let digest = input.strip_prefix(hash.digest_info_prefix())?;
+            (digest.len() == hash.len()).then_some((hash, digest))
+        })
+    })
 }

@@ -89,6 +89,38 @@ fn pss_signatures_verify_with_a_salt_as_long_as_the_hash() {
         .unwrap();
 }
 
+/// OpenSC hands over a `DigestInfo` where it hashes itself.
+#[test]
+fn pss_takes_the_hash_out_of_a_digest_info() {
+    let mut card = Bench::new(1, "");
+    let public = card.generate_rsa(1, 2048, "");
+    let hash = Sha256::digest(MESSAGE);
+    let prefix = hex::decode(DIGEST_INFO_SHA256).unwrap();
+    let signed = card.sign(1, 0x40, &[prefix.as_slice(), &hash].concat());
+    assert_eq!(public.verify(Pss::<Sha256>::new(), &hash, &signed), Ok(()));
+
+    let one_short = [prefix.as_slice(), &hash[..31]].concat();
+    let one_long = [prefix.as_slice(), &hash, &[0]].concat();
+    let other_prefix = [&[0x31], &prefix[1..], &hash].concat();
+    card.refuses(&[
+        (
+            "one short",
+            &crypto_command(0x68, 1, 0x40, &one_short),
+            0x6A80,
+        ),
+        (
+            "one long",
+            &crypto_command(0x68, 1, 0x40, &one_long),
+            0x6A80,
+        ),
+        (
+            "no DigestInfo",
+            &crypto_command(0x68, 1, 0x40, &other_prefix),
+            0x6A80,
+        ),
+    ]);
+}
+
 #[test]
 fn ecdsa_signatures_verify_on_p256_with_the_crate_of_the_curve() {
     let mut card = Bench::new(1, "");
