@@ -73,6 +73,19 @@ impl<'a> CommandApdu<'a> {
     pub fn p1p2(&self) -> u16 {
         u16::from_be_bytes([self.p1, self.p2])
     }
+
+    /// Requires that the response data, if they are wanted at all, are not more than Ne: Le is a
+    /// maximum, and a card of this family never answers 6Cxx.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusWord::WrongLength`] (6700).
+    pub(crate) fn expect_room_for(&self, response: &Response) -> Result<(), StatusWord> {
+        match self.ne {
+            Some(ne) if response.data.len() > ne => Err(StatusWord::WrongLength),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Splits what follows the header into data field and Ne.

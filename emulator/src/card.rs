@@ -142,7 +142,8 @@ impl Card {
     /// Processes one command APDU and returns the response: data ‖ SW1 ‖ SW2.
     ///
     /// All changes of a command are durable before this returns; a command that ends with an
-    /// error has changed nothing but spent tries.
+    /// error has changed nothing but PINs' tries and who is authenticated by them. When its
+    /// changes could not be made durable, the answer is 6581 and the session starts anew.
     pub fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
         let outcome = self.process(command);
         if outcome.is_err() {
@@ -157,16 +158,14 @@ impl Card {
         }
         let apdu = CommandApdu::parse(command)?;
         let mut response = command::execute(&apdu, self)?;
-        match apdu.ne {
-            // Le is a maximum; a card of this family never answers 6Cxx.
-            Some(ne) if response.data.len() > ne => return Err(StatusWord::WrongLength),
-            Some(_) => {}
-            None => response.data.clear(),
+        apdu.expect_room_for(&response)?;
+        if apdu.ne.is_none() {
+            response.data.clear();
         }
         if let Err(failure) = self.memory.commit() {
             // What the session learned from the command did not happen.
             if let Some(session) = &mut self.session {
-                session.drop_authentication();
+                *session = Session::default();
             }
             return Err(failure);
         }

@@ -48,12 +48,4 @@ impl Session {
             PinReference::SecurityOfficer => self.security_officer_verified = verified,
         }
     }
-
-    /// Forgets every authentication.
-    pub(crate) fn drop_authentication(&mut self) {
-        self.user_verified = false;
-        self.security_officer_verified = false;
-        self.after_initialize = false;
-        self.custodians.clear();
-    }
 }

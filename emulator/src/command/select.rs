@@ -63,9 +63,11 @@ impl Template {
 /// | word | when |
 /// |---|---|
 /// | 6A86 | P1 or P2 is none of these |
-/// | 6A82 | another AID, or no such file; the current selection stays |
-/// | 6700 | the file identifier is not 2 bytes long |
+/// | 6A82 | another AID, or no such file |
+/// | 6700 | the file identifier is not 2 bytes long, or Le is too small for the template |
 /// | 6D00 | a file while the applet is not selected |
+///
+/// The current selection stays in all these cases.
 ///
 /// Source: genuine tokens for both templates and their order; [OCF] for A5.
 ///
@@ -77,32 +79,35 @@ pub(super) fn select(apdu: &CommandApdu<'_>, card: &mut Card) -> Result<Response
             if apdu.data != AID {
                 return Err(StatusWord::FileNotFound);
             }
+            let response = applet_template(template, card);
+            apdu.expect_room_for(&response)?;
             card.start_session();
-            Ok(applet_template(template, &card.context()?))
+            Ok(response)
         }
         0x00 | 0x02 if card.is_selected() => {
             let id = <[u8; 2]>::try_from(apdu.data).map_err(|_| StatusWord::WrongLength)?;
-            select_file(
-                FileId(u16::from_be_bytes(id)),
-                template,
-                &mut card.context()?,
-            )
+            let id = FileId(u16::from_be_bytes(id));
+            let context = card.context()?;
+            let response = file_template(id, template, &context)?;
+            apdu.expect_room_for(&response)?;
+            context.session.current_file = Some(id);
+            Ok(response)
         }
         0x00 | 0x02 => Err(StatusWord::InstructionNotSupported),
         _ => Err(StatusWord::IncorrectP1P2),
     }
 }
 
-fn applet_template(template: Template, card: &Context<'_>) -> Response {
-    let [options_high, options_low] = card.memory.options().to_bytes();
-    let (major, minor) = card.profile.version;
+fn applet_template(template: Template, card: &Card) -> Response {
+    let [options_high, options_low] = card.memory().options().to_bytes();
+    let (major, minor) = card.profile().version;
     template.response(|fci| {
         fci.element(0x82, &[0x78]).element(
             APPLET_INFORMATION,
             &[
                 options_high,
                 options_low,
-                card.profile.platform,
+                card.profile().platform,
                 major,
                 minor,
             ],
@@ -110,10 +115,10 @@ fn applet_template(template: Template, card: &Context<'_>) -> Response {
     })
 }
 
-fn select_file(
+fn file_template(
     id: FileId,
     template: Template,
-    card: &mut Context<'_>,
+    card: &Context<'_>,
 ) -> Result<Response, StatusWord> {
     let (size, conditions) = match id.kind() {
         FileKind::Key(KeyId::DEVICE) => (0, None),
@@ -123,7 +128,6 @@ fn select_file(
         }
         _ => (card.content(id)?.len(), None),
     };
-    card.session.current_file = Some(id);
     let size = u16::try_from(size).unwrap_or(u16::MAX).to_be_bytes();
     Ok(template.response(|fci| {
         let fci = fci
