@@ -6,20 +6,30 @@
     reason = "a test fails by panicking"
 )]
 
+mod change_reference_data;
 mod decipher;
+mod delete_file;
 mod domain_model;
+mod enumerate_objects;
 mod generate_key_pair;
+mod get_challenge;
 mod initialize_device;
 mod key_attributes;
 mod keys;
 mod manage_key_domain;
 mod public_key_authentication;
+mod read_binary;
+mod reset_retry_counter;
 mod sealed;
+mod select;
 mod sign;
+mod state;
 mod support;
 mod symmetric;
 mod unwrap_key;
+mod update_binary;
 mod vectors;
+mod verify;
 mod wrap_key;
 mod xkek;
 mod xkek_vectors;
