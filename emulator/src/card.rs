@@ -146,8 +146,12 @@ impl Card {
     /// changes could not be made durable, the answer is 6581 and the session starts anew.
     pub fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
         let outcome = self.process(command);
-        if outcome.is_err() {
+        if let Err(status) = &outcome {
             self.memory.rollback();
+            // What the session learned from a command that is not durable did not happen.
+            if let (StatusWord::MemoryFailure, Some(session)) = (status, &mut self.session) {
+                *session = Session::default();
+            }
         }
         outcome.unwrap_or_else(Response::from).into_bytes()
     }
@@ -162,13 +166,7 @@ impl Card {
         if apdu.ne.is_none() {
             response.data.clear();
         }
-        if let Err(failure) = self.memory.commit() {
-            // What the session learned from the command did not happen.
-            if let Some(session) = &mut self.session {
-                *session = Session::default();
-            }
-            return Err(failure);
-        }
+        self.memory.commit()?;
         Ok(response)
     }
 

@@ -9,6 +9,7 @@
 mod change_reference_data;
 mod decipher;
 mod delete_file;
+mod dispatch;
 mod domain_model;
 mod enumerate_objects;
 mod generate_key_pair;
@@ -22,8 +23,10 @@ mod read_binary;
 mod reset_retry_counter;
 mod sealed;
 mod select;
+mod shared_store;
 mod sign;
 mod state;
+mod store_failures;
 mod support;
 mod symmetric;
 mod unwrap_key;
