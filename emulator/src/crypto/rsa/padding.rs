@@ -156,7 +156,7 @@ fn finish(bytes: &[u8], position: u64, valid: Choice) -> Result<Zeroizing<Vec<u8
 }
 
 /// XORs `target` with MGF1 of `seed` (appendix B.2.1).
-fn mask(hash: Hash, seed: &[u8], target: &mut [u8]) {
+pub(super) fn mask(hash: Hash, seed: &[u8], target: &mut [u8]) {
     for (counter, chunk) in (0u32..).zip(target.chunks_mut(hash.len())) {
         let block = Zeroizing::new(hash.digest_parts(&[seed, &counter.to_be_bytes()]));
         for (byte, mask) in chunk.iter_mut().zip(block.iter()) {

@@ -442,3 +442,22 @@ fn a_wrong_result_is_withheld() {
     assert_eq!(faulty.raw(&input, &mut rng()), Err(Error::Fault));
     whole.raw(&input, &mut rng()).unwrap();
 }
+
+#[test]
+fn an_oaep_message_begins_behind_the_first_01() {
+    let block = |separator: u8| {
+        let hash = Hash::Sha1;
+        let mut data = hash.digest(b"");
+        data.extend_from_slice(&[0, 0, separator]);
+        data.extend_from_slice(b"\x00\x01message");
+        let mut seed = vec![0x5A; 20];
+        mask(hash, &seed, &mut data);
+        mask(hash, &data, &mut seed);
+        [&[0], &seed[..], &data].concat()
+    };
+    let unpad = |separator| oaep_unpad(Hash::Sha1, b"", &block(separator));
+    assert_eq!(**unpad(1).unwrap(), *b"\x00\x01message");
+    for wrong in [2, 3, 0x80, 0xFF] {
+        assert_eq!(unpad(wrong), Err(Error::Padding));
+    }
+}
