@@ -7,4 +7,5 @@
 )]
 
 mod cli;
+mod kill;
 mod support;

@@ -171,6 +171,13 @@ impl Reader {
         self.try_receive().expect("an answer")
     }
 
+    /// The answer, or `None` when the process ended first.
+    pub(crate) fn try_ask(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+        let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        self.0.write_all(&[&length[..], payload].concat()).ok()?;
+        self.try_receive()
+    }
+
     pub(crate) fn send(&mut self, payload: &[u8]) {
         let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
         self.raw(&[&length[..], payload].concat());
