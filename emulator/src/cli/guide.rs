@@ -22,7 +22,8 @@ static INSTALL_SAID: AtomicBool = AtomicBool::new(false);
 
 /// Prints one line to standard error; a reader that went away is no reason to stop.
 pub(super) fn say(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // One write a line: the cards' threads share standard error.
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 pub(super) fn introduce() {
