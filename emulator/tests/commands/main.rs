@@ -20,6 +20,7 @@ mod keys;
 mod manage_key_domain;
 mod public_key_authentication;
 mod read_binary;
+mod records;
 mod reset_retry_counter;
 mod sealed;
 mod select;
