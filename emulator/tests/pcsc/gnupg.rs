@@ -66,6 +66,11 @@ fn finds_the_application() {
     // The serial number is the characters of the device's, in hexadecimal.
     let hexadecimal = hex::encode_upper(serial.as_bytes());
     home.scd("getattr SERIALNO").has(&hexadecimal);
+    home.tool("gpg")
+        .words("--batch --card-status")
+        .ok()
+        .has("Virtual PCD 00 00")
+        .has(&hexadecimal);
 }
 
 /// A key with a certificate: scdaemon lists it, gpgsm learns it and signs with it.
