@@ -23,6 +23,7 @@ use std::time::{Instant, SystemTime};
 use serde::Serialize;
 
 use crate::status::StatusWord;
+use crate::store::StoreError;
 use crate::transport::VirtualCard;
 use blank::{Blanker, starred};
 
@@ -173,6 +174,10 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
     fn reset(&mut self) {
         self.card.reset();
         self.event("reset");
+    }
+
+    fn take_fault(&mut self) -> Option<StoreError> {
+        self.card.take_fault()
     }
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {

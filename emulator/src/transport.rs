@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use crate::card::Card;
 use crate::description::label_of_key;
 use crate::id::KeyId;
+use crate::store::StoreError;
 
 /// A card as a reader sees it.
 pub trait VirtualCard: Send {
@@ -34,6 +35,11 @@ pub trait VirtualCard: Send {
 
     /// Processes a command APDU; the response ends with the status word. Any bytes may come.
     fn transmit(&mut self, command: &[u8]) -> Vec<u8>;
+
+    /// Why the memory could not be written, once, after a command that answered 6581.
+    fn take_fault(&mut self) -> Option<StoreError> {
+        None
+    }
 
     /// The label of a key, for traces.
     fn key_label(&self, _key: u8) -> Option<String> {
@@ -60,6 +66,8 @@ pub enum Event<'a> {
     Connected(SocketAddr),
     /// The connection ended; the card has lost power.
     Ended(SocketAddr, &'a Ended),
+    /// A command answered 6581 for this reason.
+    Fault(&'a StoreError),
 }
 
 /// Why a connection ended.
@@ -169,6 +177,10 @@ impl VirtualCard for Card {
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
         self.transmit(command)
+    }
+
+    fn take_fault(&mut self) -> Option<StoreError> {
+        self.take_fault()
     }
 
     fn key_label(&self, key: u8) -> Option<String> {

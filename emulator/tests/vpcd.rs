@@ -12,6 +12,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use hsm2_emulator::store::StoreError;
 use hsm2_emulator::transport::{Endpoint, Event, Stopper, Timing, VirtualCard, serve};
 
 /// Longest wait for anything that must happen.
@@ -19,9 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const ATR: [u8; 4] = [0x3B, 0x82, 0x01, 0x02];
 
+/// The command that the card below cannot store.
+const FAILING: [u8; 2] = [0xFE, 0x00];
+
 /// Answers a command with its own bytes and 9000, `FF FF n` after n × 10 ms; reports the rest.
+/// `FE` makes it fail to write its memory.
 struct Echo {
     seen: Sender<&'static str>,
+    fault: Option<StoreError>,
 }
 
 impl VirtualCard for Echo {
@@ -41,9 +47,15 @@ impl VirtualCard for Echo {
         if let [0xFF, 0xFF, tens] = command {
             std::thread::sleep(Duration::from_millis(u64::from(*tens) * 10));
         }
+        if command == FAILING {
+            self.fault = Some(StoreError::Encoding("no room".into()));
+        }
         let mut response = command[..command.len().min(60_000)].to_vec();
         response.extend_from_slice(&[0x90, 0x00]);
         response
+    }
+    fn take_fault(&mut self) -> Option<StoreError> {
+        self.fault.take()
     }
 }
 
@@ -66,12 +78,16 @@ impl Served {
         let (happened, events) = channel();
         let (stopper, stop) = Stopper::new();
         let thread = std::thread::spawn(move || {
-            let mut card = Echo { seen: seen_by_card };
+            let mut card = Echo {
+                seen: seen_by_card,
+                fault: None,
+            };
             serve(&mut card, endpoint, timing, stop, &|event| {
                 let text = match event {
                     Event::Waiting(_) => "waiting".into(),
                     Event::Connected(_) => "connected".into(),
                     Event::Ended(_, reason) => format!("ended: {reason}"),
+                    Event::Fault(cause) => format!("fault: {cause}"),
                 };
                 happened.send(text).unwrap();
             })
@@ -154,6 +170,22 @@ impl Reader {
             Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
         }
     }
+}
+
+#[test]
+fn why_memory_could_not_be_written_is_told_once() {
+    let (card, address) = Served::listening();
+    let mut reader = Reader::connect(address);
+    assert_eq!(card.event(), "connected");
+    reader.ask(&FAILING);
+    reader.ask(&[0xB0, 0x01]);
+    drop(reader);
+    assert_eq!(
+        card.event(),
+        "fault: a record of the card could not be encoded: no room"
+    );
+    assert_eq!(card.event(), "ended: the reader closed the connection");
+    card.stop();
 }
 
 /// vpcd writes the length and the payload by themselves on a socket that waits for

@@ -70,6 +70,9 @@ pub(super) fn report(card: usize, place: &str, event: &Event<'_>) {
             }
         }
         Event::Connected(peer) => say(format_args!("card {card}: in the reader at {peer}")),
+        Event::Fault(cause) => say(format_args!(
+            "card {card}: a command answered 6581, its changes were not kept: {cause}"
+        )),
         Event::Ended(peer, reason) => {
             say(format_args!(
                 "card {card}: out of the reader at {peer}: {reason}"

@@ -137,7 +137,7 @@ async fn converse(
     observer(Event::Connected(peer));
     let ended = tokio::select! {
         biased;
-        ended = exchange(card, &mut stream, timing) => ended,
+        ended = exchange(card, &mut stream, timing, observer) => ended,
         () = stop.requested() => Ended::Stopped,
     };
     card.power_off();
@@ -146,7 +146,12 @@ async fn converse(
 }
 
 /// Answers messages until the connection ends; it is only interrupted while it waits.
-async fn exchange(card: &mut dyn VirtualCard, stream: &mut TcpStream, timing: Timing) -> Ended {
+async fn exchange(
+    card: &mut dyn VirtualCard,
+    stream: &mut TcpStream,
+    timing: Timing,
+    observer: &dyn Fn(Event<'_>),
+) -> Ended {
     if let Err(error) = stream.set_nodelay(true) {
         return error.into();
     }
@@ -154,6 +159,9 @@ async fn exchange(card: &mut dyn VirtualCard, stream: &mut TcpStream, timing: Ti
     loop {
         while let Some(payload) = inbox.payload() {
             let answer = answer(card, payload);
+            if let Some(fault) = card.take_fault() {
+                observer(Event::Fault(&fault));
+            }
             inbox.consume();
             if let Some(frame) = answer
                 && let Err(ended) = send(stream, &frame, timing).await
