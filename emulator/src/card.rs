@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::session::Session;
 use crate::status::StatusWord;
 use crate::store::{Store, StoreError};
-use crate::trust::TrustedKey;
+use crate::trust::{AnchorError, TrustedKey};
 
 /// A card in a reader: profile, memory, session and a source of randomness.
 ///
@@ -70,6 +70,22 @@ impl Card {
         mut rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, CardError> {
         let device = Device::personalise(profile.name, serial, &mut *rng)?;
+        Self::with_identity(device, store, rng)
+    }
+
+    /// Makes a new, uninitialised card with an identity that was made elsewhere, in an empty
+    /// store. The device names its profile.
+    ///
+    /// # Errors
+    ///
+    /// [`CardError`] when the identity names no profile that this program has, or cannot be
+    /// stored.
+    pub fn with_identity(
+        device: Device,
+        store: Box<dyn Store>,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Result<Self, CardError> {
+        let profile = profile_of(&device)?;
         let memory = Memory::personalise(store, device)?;
         Ok(Self {
             profile,
@@ -87,11 +103,10 @@ impl Card {
     /// [`CardError`] when the store holds no card that this version can read.
     pub fn open(store: Box<dyn Store>, rng: Box<dyn CryptoRng + Send>) -> Result<Self, CardError> {
         let memory = Memory::open(store)?;
-        let name = memory
+        let device = memory
             .device()
-            .map(|device| device.profile.clone())
-            .unwrap_or_default();
-        let profile = Profile::by_name(&name).ok_or(CardError::UnknownProfile(name))?;
+            .map_err(|_| CardError::Open(OpenError::NotPersonalised))?;
+        let profile = profile_of(device)?;
         Ok(Self {
             profile,
             memory,
@@ -99,6 +114,31 @@ impl Card {
             anchors: vec![virtual_root()],
             rng,
         })
+    }
+
+    /// Trusts one more root, as if the card had its key from production on.
+    ///
+    /// Anchors are not kept in the card's memory: they are given again to a card that is opened
+    /// again.
+    ///
+    /// ```text
+    /// 7F21 { 7F4E, 5F37 }      self-signed, role C0, with all domain parameters
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AnchorError`] when this is no such certificate, or another root has the name.
+    pub fn trust(&mut self, certificate: &[u8]) -> Result<(), AnchorError> {
+        let root = TrustedKey::anchor(certificate)?;
+        match self.anchors.iter().find(|known| known.name == root.name) {
+            None => self.anchors.push(root),
+            Some(known) if known.key == root.key => {}
+            Some(_) => {
+                let name = String::from_utf8_lossy(&root.name).into_owned();
+                return Err(AnchorError::NameTaken(name));
+            }
+        }
+        Ok(())
     }
 
     /// Answer to reset.
@@ -197,6 +237,11 @@ impl Card {
             rng: &mut *self.rng,
         })
     }
+}
+
+fn profile_of(device: &Device) -> Result<&'static Profile, CardError> {
+    let name = &device.profile;
+    Profile::by_name(name).ok_or_else(|| CardError::UnknownProfile(name.clone()))
 }
 
 /// The trust anchor of every virtual card.

@@ -8,8 +8,9 @@ use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
 use crate::crypto::{self, CardRng, Curve, EcPrivateKey, Hash};
-use crate::cvc::{self, CertificateFields, EcPublicKey, Parameters, Role};
+use crate::cvc::{self, CertificateFields, EcPublicKey, Parameters, Role, SignedBody, tag};
 use crate::key::EcMaterial;
+use crate::tlv::{self, Reader};
 
 /// Name of the virtual root's key.
 pub const ROOT_NAME: &[u8] = b"ZZVIRTROOT00001";
@@ -38,6 +39,23 @@ const SEQUENCE: &str = "00000";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a serial has 1 to 9 characters out of A-Z and 0-9, not {0:?}")]
 pub struct SerialError(pub String);
+
+/// Why a key and certificates are no identity of a device.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PartsError {
+    /// The certificates are not one or two card-verifiable certificates.
+    #[error("not the certificates of a device: {0}")]
+    Malformed(#[from] cvc::Error),
+    /// The first certificate is not a device's, or is another key's.
+    #[error("the first certificate is not that of a device with this key")]
+    OtherKey,
+}
+
+impl From<tlv::Error> for PartsError {
+    fn from(error: tlv::Error) -> Self {
+        Self::Malformed(error.into())
+    }
+}
 
 /// Serial of a virtual device, the part of its name that people see after `ZZ`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +129,48 @@ impl Device {
             profile: profile.into(),
             holder,
             certificates,
+            key: key.into(),
+        })
+    }
+
+    /// Takes over an identity that was made elsewhere: a device key and the content of EF 2F02 for
+    /// it, device certificate ‖ issuer certificate, of which old devices lack the second.
+    ///
+    /// Who signed the certificates is not checked: whoever has the private key decides.
+    ///
+    /// # Errors
+    ///
+    /// [`PartsError`] when the certificates are not one or two, or the first is not that of a
+    /// device with this key.
+    ///
+    /// ```
+    /// use hsm2_emulator::crypto::{Curve, EcPrivateKey};
+    /// use hsm2_emulator::identity::{Device, PartsError};
+    ///
+    /// let key = EcPrivateKey::from_bytes(Curve::BrainpoolP256r1, &[1])?;
+    /// let nothing = Device::from_parts("nitrokey-hsm2", &[], key);
+    /// assert!(matches!(nothing, Err(PartsError::Malformed(_))));
+    /// # Ok::<(), hsm2_emulator::crypto::Error>(())
+    /// ```
+    pub fn from_parts(
+        profile: &str,
+        certificates: &[u8],
+        key: EcPrivateKey,
+    ) -> Result<Self, PartsError> {
+        let mut file = Reader::new(certificates);
+        let own = SignedBody::parse(file.expect(tag::CERTIFICATE)?.value)?;
+        if let Some(issuer) = file.optional(tag::CERTIFICATE)? {
+            SignedBody::parse(issuer.value)?;
+        }
+        file.finish()?;
+        let certified = own.ec_public_key(Some(key.curve()))?;
+        if own.role != Some(Role::Device) || certified.point != key.public_point() {
+            return Err(PartsError::OtherKey);
+        }
+        Ok(Self {
+            profile: profile.into(),
+            holder: own.holder.to_vec(),
+            certificates: certificates.to_vec(),
             key: key.into(),
         })
     }
@@ -206,8 +266,6 @@ fn repeatable() -> CardRng {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cvc::SignedBody;
-    use crate::tlv::Reader;
 
     #[test]
     fn the_chain_verifies_from_the_root_down() {

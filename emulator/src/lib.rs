@@ -34,6 +34,6 @@ pub mod store;
 pub mod tlv;
 pub mod trace;
 pub mod transport;
-mod trust;
+pub mod trust;
 mod use_key;
 mod xkek;

@@ -1,5 +1,9 @@
 //! Public keys that the card has reason to trust, and the signatures it checks with them.
 
+mod anchor;
+
+pub use anchor::AnchorError;
+
 use crate::card::Context;
 use crate::cvc::{AuthenticatedRequest, EcPublicKey, Role, SignedBody};
 use crate::status::StatusWord;

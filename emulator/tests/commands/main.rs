@@ -12,6 +12,7 @@ mod delete_file;
 mod dispatch;
 mod domain_model;
 mod enumerate_objects;
+mod foreign_identities;
 mod generate_key_pair;
 mod get_challenge;
 mod initialize_device;

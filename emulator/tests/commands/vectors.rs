@@ -25,6 +25,11 @@ pub(crate) fn xkek() -> Value {
     parse(include_str!("../../../vectors/xkek.json"))
 }
 
+/// `vectors/cvc.json`: certificates, and a public-key authentication.
+pub(crate) fn cvc() -> Value {
+    parse(include_str!("../../../vectors/cvc.json"))
+}
+
 /// A record of a genuine token in `vectors/real-tokens.json`.
 pub(crate) fn real_token(id: &str) -> Value {
     let file: Value = parse(include_str!("../../../vectors/real-tokens.json"));
