@@ -12,7 +12,7 @@ use crate::profile::Profile;
 use crate::session::Session;
 use crate::status::StatusWord;
 use crate::store::{Store, StoreError};
-use crate::trust::{AnchorError, TrustedKey};
+use crate::trust::{Anchor, NameTaken, TrustedKey};
 
 /// A card in a reader: profile, memory, session and a source of randomness.
 ///
@@ -119,24 +119,17 @@ impl Card {
     /// Trusts one more root, as if the card had its key from production on.
     ///
     /// Anchors are not kept in the card's memory: they are given again to a card that is opened
-    /// again.
-    ///
-    /// ```text
-    /// 7F21 { 7F4E, 5F37 }      self-signed, role C0, with all domain parameters
-    /// ```
+    /// again. One that the card has already changes nothing.
     ///
     /// # Errors
     ///
-    /// [`AnchorError`] when this is no such certificate, or another root has the name.
-    pub fn trust(&mut self, certificate: &[u8]) -> Result<(), AnchorError> {
-        let root = TrustedKey::anchor(certificate)?;
-        match self.anchors.iter().find(|known| known.name == root.name) {
-            None => self.anchors.push(root),
-            Some(known) if known.key == root.key => {}
-            Some(_) => {
-                let name = String::from_utf8_lossy(&root.name).into_owned();
-                return Err(AnchorError::NameTaken(name));
-            }
+    /// [`NameTaken`] when the card trusts another key of this name.
+    pub fn trust(&mut self, root: &Anchor) -> Result<(), NameTaken> {
+        let Anchor(key) = root;
+        match self.anchors.iter().find(|known| known.name == key.name) {
+            None => self.anchors.push(key.clone()),
+            Some(known) if known.key == key.key => {}
+            Some(_) => return Err(NameTaken(root.name())),
         }
         Ok(())
     }

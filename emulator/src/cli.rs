@@ -6,6 +6,7 @@ mod guide;
 mod plan;
 mod serve;
 mod show;
+mod trust;
 
 use std::path::PathBuf;
 
@@ -36,7 +37,8 @@ Exit codes:
   4  another process has the card file open
   5  the file is no card file, is damaged, or needs a newer version of this program
   6  a network address cannot be used
-  7  the operating system refused: permissions, disk full";
+  7  the operating system refused: permissions, disk full
+  8  a --trust file holds no root certificate";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -59,7 +61,9 @@ Examples:
   hsm2-emulator serve --card one.hsm2 --card two.hsm2
       Two cards in vpcd's two readers, 127.0.0.1:35963 and 127.0.0.1:35964.
   hsm2-emulator serve --ephemeral --seed 01 --trace run.jsonl
-      The same keys and random numbers on every run, and a line for every command in run.jsonl.";
+      The same keys and random numbers on every run, and a line for every command in run.jsonl.
+  hsm2-emulator serve --trust DESRCACC100001.cvc
+      A card that verifies genuine devices' certificates, given the vendor's root.";
 
 #[derive(Debug, Args)]
 struct ServeArgs {
@@ -85,6 +89,12 @@ struct ServeArgs {
     /// Keep the cards in memory only, one for each address
     #[arg(long, conflicts_with = "cards")]
     ephemeral: bool,
+
+    /// Trust this root as well as the virtual one, so that the cards can judge the certificates
+    /// below it; may be given again. The file holds one root certificate (7F21...), binary or in
+    /// hexadecimal
+    #[arg(long, value_name = "FILE")]
+    trust: Vec<PathBuf>,
 
     /// Draw all random numbers from this seed of 1 to 32 bytes, so that a run can be repeated
     /// byte for byte. THE KEYS ARE THEN WORTHLESS. Each card draws from SHA-256 of a label, its

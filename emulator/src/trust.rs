@@ -2,7 +2,7 @@
 
 mod anchor;
 
-pub use anchor::AnchorError;
+pub use anchor::{Anchor, AnchorError, NameTaken};
 
 use crate::card::Context;
 use crate::cvc::{AuthenticatedRequest, EcPublicKey, Role, SignedBody};

@@ -24,6 +24,20 @@ pub(crate) enum Failure {
         /// What is wrong.
         cause: CardError,
     },
+    /// A file that is not there.
+    #[error("{}: there is no such file", .0.display())]
+    Missing(PathBuf),
+    /// What a `--trust` file holds.
+    #[error(
+        "{}: {cause}; --trust takes one self-signed root certificate, 7F21..., binary or in \
+         hexadecimal", path.display()
+    )]
+    Trust {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        cause: String,
+    },
     /// A network address.
     #[error("{0}")]
     Address(String),
@@ -57,7 +71,8 @@ impl Failure {
         match self {
             Self::Internal(_) => 1,
             Self::Usage(_) => 2,
-            Self::Store(StoreError::NotFound { .. } | StoreError::Exists { .. }) => 3,
+            Self::Missing(_)
+            | Self::Store(StoreError::NotFound { .. } | StoreError::Exists { .. }) => 3,
             Self::Store(StoreError::Locked { .. }) => 4,
             Self::Store(
                 StoreError::Foreign { .. }
@@ -67,6 +82,7 @@ impl Failure {
             | Self::Content { .. } => 5,
             Self::Address(_) => 6,
             Self::Store(_) | Self::System { .. } => 7,
+            Self::Trust { .. } => 8,
         }
     }
 }

@@ -14,6 +14,7 @@ use hsm2_emulator::transport::{self, Endpoint, Stop, Stopper, Timing, VirtualCar
 use tokio::sync::mpsc;
 
 use super::plan::{self, Place, Purpose, randomness};
+use super::trust::{self, Root};
 use super::{Failure, ServeArgs, card, guide};
 
 /// One card and where it goes; `number` counts from 1.
@@ -27,6 +28,7 @@ struct Slot {
 pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
     let sources = sources(args, given.len())?;
     let places = plan::assign(sources.len(), given)?;
+    let roots = trust::roots(&args.trust)?;
     guide::introduce();
     if args.seed.is_some() {
         guide::warn_of_seed();
@@ -35,6 +37,9 @@ pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
     if args.trace_secrets {
         guide::warn_of_secrets_in_trace();
     }
+    for root in &roots {
+        guide::say(format_args!("trusted root: {}", root.anchor.name()));
+    }
     let mut slots = Vec::new();
     for (index, (source, place)) in sources.iter().zip(places).enumerate() {
         slots.push(Slot::prepare(
@@ -42,6 +47,7 @@ pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
             source,
             place,
             args,
+            &roots,
             trace.clone(),
         )?);
     }
@@ -82,10 +88,11 @@ impl Slot {
         source: &Source,
         place: Place,
         args: &ServeArgs,
+        roots: &[Root],
         trace: Option<TraceFile>,
     ) -> Result<Self, Failure> {
         let endpoint = endpoint(number, &place)?;
-        let card = match source {
+        let mut card = match source {
             Source::File(path) => open(path, number, args)?,
             Source::DefaultFile(path) => {
                 if !path.exists() {
@@ -95,6 +102,7 @@ impl Slot {
             }
             Source::Memory => in_memory(number, args)?,
         };
+        trust::trust(&mut card, roots)?;
         let serial = card
             .memory()
             .device()

@@ -16,10 +16,12 @@ pub enum AnchorError {
     /// Its signature does not verify with its own key.
     #[error("the signature does not verify: the certificate was changed or damaged")]
     Signature,
-    /// The card already trusts another key of this name.
-    #[error("another trusted key already has the name {0}")]
-    NameTaken(String),
 }
+
+/// The card already trusts another key of this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the card trusts another key of the name {0} already")]
+pub struct NameTaken(pub String);
 
 impl From<tlv::Error> for AnchorError {
     fn from(error: tlv::Error) -> Self {
@@ -27,15 +29,32 @@ impl From<tlv::Error> for AnchorError {
     }
 }
 
-impl TrustedKey {
-    /// Takes the key out of a self-signed root certificate, `7F21 { 7F4E, 5F37 }`.
+/// A root's public key, taken from its certificate.
+///
+/// ```
+/// use hsm2_emulator::{identity, trust::{Anchor, AnchorError}};
+///
+/// let root = Anchor::parse(&identity::root_certificate()?)?;
+/// assert_eq!(root.name(), "ZZVIRTROOT00001");
+/// assert!(matches!(Anchor::parse(&[]), Err(AnchorError::Malformed(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Anchor(pub(crate) TrustedKey);
+
+impl Anchor {
+    /// Takes the key out of a self-signed root certificate.
+    ///
+    /// ```text
+    /// 7F21 { 7F4E, 5F37 }      role C0, an EC key with all domain parameters
+    /// ```
     ///
     /// Its dates are not looked at: the roots in use outlive what they state.
     ///
     /// # Errors
     ///
-    /// [`AnchorError`]; the key must be an EC key that carries its domain parameters.
-    pub(crate) fn anchor(certificate: &[u8]) -> Result<Self, AnchorError> {
+    /// [`AnchorError`] for anything else.
+    pub fn parse(certificate: &[u8]) -> Result<Self, AnchorError> {
         let mut file = Reader::new(certificate);
         let content = file.expect(tag::CERTIFICATE)?.value;
         file.finish()?;
@@ -46,10 +65,16 @@ impl TrustedKey {
         let key = root.ec_public_key(None)?;
         key.verify(root.body, root.signature)
             .map_err(|_| AnchorError::Signature)?;
-        Ok(Self {
+        Ok(Self(TrustedKey {
             name: root.holder.to_vec(),
             key,
             role: Role::Root,
-        })
+        }))
+    }
+
+    /// The root's name, the CHR of its certificate.
+    #[must_use]
+    pub fn name(&self) -> String {
+        String::from_utf8_lossy(&self.0.name).into_owned()
     }
 }

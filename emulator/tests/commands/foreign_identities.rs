@@ -13,7 +13,7 @@ use hsm2_emulator::identity::{self, Device, PartsError};
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
-use hsm2_emulator::trust::AnchorError;
+use hsm2_emulator::trust::{Anchor, AnchorError, NameTaken};
 use rand_core::{Rng as _, TryCryptoRng, TryRng};
 use serde_json::Value;
 
@@ -106,6 +106,12 @@ impl Foreign {
         self.reader.ok(text(command))
     }
 
+    #[track_caller]
+    fn trust_root(&mut self, certificate: &[u8]) {
+        let root = Anchor::parse(certificate).unwrap();
+        self.reader.card.trust(&root).unwrap();
+    }
+
     /// Verifies a chain down from a root, and selects its last key.
     #[track_caller]
     fn trust(&mut self, root: &[u8], certificates: &[&[u8]]) {
@@ -151,7 +157,7 @@ fn the_exchange_of_the_vectors_goes_through_two_cards() {
     let memberships = &vectors::kdm()["computed"];
     for (card, name) in cards.iter_mut().zip(["A", "B"]) {
         assert_eq!(card.answer(&apdus["select_root_on_A"]).status, 0x6A88);
-        card.reader.card.trust(&root).unwrap();
+        card.trust_root(&root);
         // The group signer's device first: its word is what the membership rests on.
         let signer = hex(&certificates["device_G"]);
         card.trust(b"ZZTSTROOT00001", &[&dica, &signer]);
@@ -232,10 +238,7 @@ fn the_exchange_of_the_vectors_goes_through_two_cards() {
 fn the_membership_of_one_card_is_no_membership_of_the_other() {
     let xkek = vectors::xkek();
     let mut b = Foreign::of_exchange("B");
-    b.reader
-        .card
-        .trust(&hex(&xkek["certificates"]["root"]))
-        .unwrap();
+    b.trust_root(&hex(&xkek["certificates"]["root"]));
     let dica = hex(&xkek["certificates"]["dica"]);
     b.trust(
         b"ZZTSTROOT00001",
@@ -259,7 +262,7 @@ fn a_virtual_card_judges_the_published_membership_once_it_trusts_its_root() {
 
     let mut card = Foreign::of_exchange("A");
     let root = hex(&published["root_certificate_public"]);
-    card.reader.card.trust(&root).unwrap();
+    card.trust_root(&root);
     card.trust(b"ESPICOHSMCA00002", &[&issuer, &device]);
     // Every signature verifies, and the member it names is another card.
     let join = format!("80 52 02 00 {} 00 00", extended(&data));
@@ -278,7 +281,7 @@ fn a_custodian_of_the_vectors_authenticates_on_the_device_of_the_vectors() {
     let custodian = &computed["public_key_authentication"];
     let own = [hex(&computed["device_A"]), hex(&computed["dica"])].concat();
     let mut card = Foreign::new(&computed["private_device_A"], &own, "93 02 01 01");
-    card.reader.card.trust(&hex(&computed["root"])).unwrap();
+    card.trust_root(&hex(&computed["root"]));
     let dica = hex(&computed["dica"]);
     // The custodian's key was made on device B, whose certificate stands with the exchange.
     let device = hex(&vectors::xkek()["certificates"]["device_B"]);
@@ -318,11 +321,11 @@ fn the_published_roots_can_be_trust_anchors() {
         .collect();
     assert_eq!(roots.len(), 4);
     for root in roots {
-        let name = &root["name"];
-        card.trust(&hex(&root["hex"]))
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
-        card.trust(&hex(&root["hex"]))
-            .unwrap_or_else(|error| panic!("{name} again: {error}"));
+        let anchor = Anchor::parse(&hex(&root["hex"]));
+        let anchor = anchor.unwrap_or_else(|error| panic!("{}: {error}", root["name"]));
+        assert!(text(&root["name"]).starts_with(&anchor.name()));
+        card.trust(&anchor).unwrap();
+        card.trust(&anchor).unwrap();
     }
     card.power_on();
     let mut reader = Reader { card };
@@ -337,8 +340,7 @@ fn the_published_roots_can_be_trust_anchors() {
 fn what_is_no_root_certificate_is_no_trust_anchor() {
     let file = vectors::cvc();
     let root = hex(&file["computed"]["root"]);
-    let mut card = Reader::virgin().card;
-    let mut refused = |certificate: &[u8]| card.trust(certificate).unwrap_err();
+    let refused = |certificate: &[u8]| Anchor::parse(certificate).unwrap_err();
     assert_eq!(
         refused(&hex(&file["computed"]["dica"])),
         AnchorError::NotARoot
@@ -359,10 +361,9 @@ fn what_is_no_root_certificate_is_no_trust_anchor() {
     }
     let twice = refused(&[&root[..], &root].concat());
     assert!(matches!(twice, AnchorError::Malformed(_)), "{twice}");
-    assert_eq!(
-        refused(&impostor()),
-        AnchorError::NameTaken("ZZVIRTROOT00001".into())
-    );
+    let impostor = Anchor::parse(&impostor()).unwrap();
+    let taken = Reader::virgin().card.trust(&impostor);
+    assert_eq!(taken, Err(NameTaken("ZZVIRTROOT00001".into())));
 }
 
 /// A root with the virtual root's name and a key of its own.

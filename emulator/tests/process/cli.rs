@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::{Reader, Served, command};
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -21,7 +21,7 @@ fn run(folder: &TempDir, arguments: &[&str]) -> Output {
 }
 
 /// Runs, wants this exit code, and returns what was said.
-fn expect(folder: &TempDir, arguments: &[&str], code: i32) -> (String, String) {
+pub(crate) fn expect(folder: &TempDir, arguments: &[&str], code: i32) -> (String, String) {
     let output = run(folder, arguments);
     let said = String::from_utf8(output.stdout).unwrap();
     let complained = String::from_utf8(output.stderr).unwrap();

@@ -9,3 +9,4 @@
 mod cli;
 mod kill;
 mod support;
+mod trust;
