@@ -14,6 +14,7 @@ mod gnupg;
 mod namespace;
 mod opensc_tool;
 mod openssl;
+mod pcscd;
 mod pkcs11;
 mod pkcs15;
 mod prerequisites;

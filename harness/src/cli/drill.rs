@@ -1,33 +1,32 @@
 //! `drill`: rehearse a key ceremony on cards.
 
 use std::io::IsTerminal;
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
 use super::{Exit, Failure, files, print};
 use crate::card::CardError;
-use crate::drill::guard::Consent;
+use crate::drill::guard::{Consent, Denied};
 use crate::drill::render::{self, Terminal};
 use crate::drill::{self, Account, DRILLS, DrillError};
 use crate::transport::Target;
-use crate::transport::embedded::Embedded;
-use crate::transport::vpcd::Vpcd;
+use crate::transport::place::{Opener, Place};
 
 const EXAMPLES: &str = "\
 Examples:
   hsm2-harness drill xkek
   hsm2-harness drill xkek --markdown xkek.md
-  hsm2-harness drill xkek --cards vpcd
+  hsm2-harness drill xkek --cards vpcd:127.0.0.1:35963
+  hsm2-harness drill new-dkek --cards pcsc:\"Virtual PCD 00 00\" pcsc:\"Virtual PCD 00 01\"
 
 A drill erases its cards. Virtual cards are recognised by their certificates; any other card is
 erased only when its serial is given with --wipe, and its SO-PIN is presented once.
 
-With --cards vpcd the harness is the reader: it waits at --listen until enough cards have connected.
-Start each of them with: hsm2-emulator serve --ephemeral --vpcd HOST:PORT";
+With vpcd the harness is the reader: it waits at that address until enough cards have connected, one
+after the other. Start each with: hsm2-emulator serve --ephemeral --vpcd HOST:PORT
+Readers of PC/SC need a harness built with: --features pcsc";
 
 /// Rehearse a key ceremony step by step, with every outcome checked
 #[derive(Debug, Args)]
@@ -36,12 +35,10 @@ pub(super) struct Drill {
     /// Which ceremony
     #[arg(value_parser = PossibleValuesParser::new(DRILLS.map(|drill| drill.name)))]
     name: String,
-    /// Where the cards are: embedded or vpcd
-    #[arg(long, default_value = "embedded", value_name = "PLACE")]
-    cards: Place,
-    /// Where virtual cards connect
-    #[arg(long, default_value = "127.0.0.1:35963", value_name = "HOST:PORT")]
-    listen: SocketAddr,
+    /// Where the cards are: embedded, vpcd, vpcd:HOST:PORT or pcsc:READER; several readers in the
+    /// order of cards A, B, C
+    #[arg(long, default_value = "embedded", value_name = "PLACE", num_args = 1..=3)]
+    cards: Vec<Place>,
     /// Serial of a device that may be erased; once for each device
     #[arg(long, value_name = "SERIAL")]
     wipe: Vec<String>,
@@ -54,24 +51,6 @@ pub(super) struct Drill {
     /// Print the account as JSON at the end instead of telling it
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    Embedded,
-    Vpcd,
-}
-
-impl FromStr for Place {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "embedded" => Ok(Self::Embedded),
-            "vpcd" => Ok(Self::Vpcd),
-            _ => Err("a place is embedded or vpcd".into()),
-        }
-    }
 }
 
 /// Serials of the cards that a drill makes for itself.
@@ -135,24 +114,29 @@ impl Drill {
         })
     }
 
+    /// Opens one place for each card; a place that holds many serves for all that are not named.
     fn targets(&self, count: usize) -> Result<Vec<Box<dyn Target>>, Failure> {
-        match self.cards {
-            Place::Embedded => SERIALS
-                .into_iter()
-                .take(count)
-                .map(|serial| Ok(Box::new(Embedded::new(serial).map_err(unreachable)?) as _))
-                .collect(),
-            Place::Vpcd => {
-                let listener = TcpListener::bind(self.listen).map_err(unreachable)?;
-                let address = listener.local_addr().map_err(unreachable)?;
-                eprintln!(
-                    "Waiting for {count} cards at {address}; start each with: hsm2-emulator serve --ephemeral --vpcd {address}"
-                );
-                (0..count)
-                    .map(|_| Ok(Box::new(Vpcd::accept(&listener).map_err(unreachable)?) as _))
-                    .collect()
-            }
+        let mut places: Vec<&Place> = self.cards.iter().take(count).collect();
+        if let Some(last) = places.last().copied().filter(|last| last.holds_many()) {
+            places.resize(count, last);
         }
+        if places.len() < count {
+            let given = places.len();
+            return Err(unreachable(Denied::TooFewCards {
+                needed: count,
+                given,
+            }));
+        }
+        let mut opener = Opener::default();
+        let mut tell = |what: &str| eprintln!("{what}");
+        places
+            .into_iter()
+            .zip(SERIALS)
+            .map(|(place, serial)| {
+                let target = opener.open(place, serial, &mut tell);
+                target.map_err(unreachable)
+            })
+            .collect()
     }
 }
 

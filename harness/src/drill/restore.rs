@@ -138,7 +138,15 @@ impl Target for ShortReader {
         self.card.transmit(command)
     }
 
+    fn atr(&self) -> Vec<u8> {
+        self.card.atr()
+    }
+
     fn reset(&mut self) -> Result<(), TransportError> {
         self.card.reset()
+    }
+
+    fn power_cycle(&mut self) -> Result<(), TransportError> {
+        self.card.power_cycle()
     }
 }

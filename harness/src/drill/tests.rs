@@ -7,6 +7,9 @@ use crate::transport::embedded::Embedded;
 
 type Targets = Vec<Box<dyn Target>>;
 
+/// Longest wait for a card.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
 fn targets(count: usize) -> Targets {
     let serials = ["DRILLA", "DRILLB", "DRILLC"].into_iter().take(count);
     serials
@@ -88,7 +91,9 @@ fn drills_run_on_cards_behind_vpcd() {
         .collect();
     let cards: Targets = (0..3)
         .map(|_| -> Box<dyn Target> {
-            Box::new(crate::transport::vpcd::Vpcd::accept(&listener).unwrap())
+            Box::new(
+                crate::transport::vpcd::Vpcd::accept(&listener, PATIENCE, &mut |_| {}).unwrap(),
+            )
         })
         .collect();
     let outcome = run(&xkek::DRILL, cards);
@@ -125,8 +130,16 @@ impl Target for Sabotaged {
         Ok(response)
     }
 
+    fn atr(&self) -> Vec<u8> {
+        self.card.atr()
+    }
+
     fn reset(&mut self) -> Result<(), TransportError> {
         self.card.reset()
+    }
+
+    fn power_cycle(&mut self) -> Result<(), TransportError> {
+        self.card.power_cycle()
     }
 }
 

@@ -59,8 +59,18 @@ impl Target for Embedded {
         Ok(self.card.transmit(command))
     }
 
+    fn atr(&self) -> Vec<u8> {
+        self.card.atr().to_vec()
+    }
+
     fn reset(&mut self) -> Result<(), TransportError> {
         self.card.reset();
+        Ok(())
+    }
+
+    fn power_cycle(&mut self) -> Result<(), TransportError> {
+        self.card.power_off();
+        self.card.power_on();
         Ok(())
     }
 }

@@ -1,0 +1,68 @@
+//! One pcscd with four readers, and new cards in the first of them.
+
+use crate::pcscd::{Daemon, await_condition, cards_present, start_pcscd};
+use hsm2_emulator::card::Card;
+use hsm2_emulator::crypto::CardRng;
+use hsm2_emulator::identity::Serial;
+use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::store::EphemeralStore;
+use hsm2_emulator::transport::{Endpoint, Stopper, Timing, serve};
+use std::net::SocketAddr;
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+
+/// Port of the first reader.
+const PORT: u16 = 35963;
+
+/// Running readers and cards; ends what it started when dropped.
+pub(crate) struct Readers {
+    stopper: Stopper,
+    cards: Vec<JoinHandle<()>>,
+    _pcscd: Daemon,
+    _directory: TempDir,
+}
+
+impl Readers {
+    /// Readers with `count` new cards, as they leave the factory: never initialised.
+    pub(crate) fn with_cards(count: u8) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let pcscd = start_pcscd(directory.path(), 2);
+        let (stopper, stop) = Stopper::new();
+        let cards = (0..count).zip(PORT..).map(|(number, port)| {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                let serial = Serial::new(&format!("PCSC{number}")).expect("a serial");
+                let mut card = Card::personalise(
+                    &NITROKEY_HSM2,
+                    &serial,
+                    Box::new(EphemeralStore::default()),
+                    Box::new(CardRng::from_seed([number; 32])),
+                )
+                .expect("a card");
+                let address = SocketAddr::from(([127, 0, 0, 1], port));
+                let endpoint = Endpoint::Connect(vec![address]);
+                serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).expect("an endpoint");
+            })
+        });
+        let cards = cards.collect();
+        await_condition("the cards to be in their readers", || {
+            cards_present() == usize::from(count)
+        });
+        Self {
+            stopper,
+            cards,
+            _pcscd: pcscd,
+            _directory: directory,
+        }
+    }
+}
+
+impl Drop for Readers {
+    fn drop(&mut self) {
+        self.stopper.stop();
+        for card in self.cards.drain(..) {
+            // A card that panicked has failed its test already.
+            drop(card.join());
+        }
+    }
+}
