@@ -10,6 +10,7 @@ use crate::identity::{self, Device, Serial};
 use crate::memory::{Memory, OpenError};
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::snapshot::Snapshot;
 use crate::status::StatusWord;
 use crate::store::{Store, StoreError};
 use crate::trust::{Anchor, NameTaken, TrustedKey};
@@ -132,6 +133,54 @@ impl Card {
             Some(_) => return Err(NameTaken(root.name())),
         }
         Ok(())
+    }
+
+    /// The card as it is: memory and session, but not its source of randomness.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            profile: self.profile,
+            memory: self.memory.contents(),
+            session: self.session.clone(),
+            anchors: self.anchors.clone(),
+        }
+    }
+
+    /// A card that is as one was, over a store that holds nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub fn from_snapshot(
+        snapshot: &Snapshot,
+        store: Box<dyn Store>,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            profile: snapshot.profile,
+            memory: Memory::with_contents(store, &snapshot.memory)?,
+            session: snapshot.session.clone(),
+            anchors: snapshot.anchors.clone(),
+            rng,
+        })
+    }
+
+    /// Brings this card back to what it, or another one, was; randomness goes on where it is.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails; the card is then as it was.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.memory.replace(&snapshot.memory)?;
+        self.profile = snapshot.profile;
+        self.session.clone_from(&snapshot.session);
+        self.anchors.clone_from(&snapshot.anchors);
+        Ok(())
+    }
+
+    /// Replaces the source of randomness.
+    pub fn set_randomness(&mut self, rng: Box<dyn CryptoRng + Send>) {
+        self.rng = rng;
     }
 
     /// Answer to reset.

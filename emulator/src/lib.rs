@@ -29,6 +29,7 @@ mod presentation;
 pub mod profile;
 pub mod secret;
 mod session;
+pub mod snapshot;
 pub mod status;
 pub mod store;
 pub mod tlv;

@@ -3,6 +3,8 @@
 //! A command changes records freely; [`Memory::commit`] makes all its changes durable together
 //! and [`Memory::rollback`] undoes them, so that a command that fails has changed nothing.
 
+mod contents;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use crate::pka::{Custodian, Quorum};
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::store::{Change, RecordName, Store, StoreError};
+
+pub(crate) use contents::Contents;
 
 /// The option bits of INITIALIZE DEVICE, tag 80.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

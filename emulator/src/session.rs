@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use crate::trust::Verified;
 
 /// State of one session, from selection of the applet to the next selection or reset.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
     /// The elementary file that commands with P1P2 = 0000 work on.
     pub(crate) current_file: Option<FileId>,

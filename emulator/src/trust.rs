@@ -23,7 +23,7 @@ const LEARNED_MAX: usize = 16;
 /// Keys verified in this session and the one selected for the next verification.
 ///
 /// Verified certificates are forgotten at re-selection. (inferred)
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Verified {
     learned: Vec<TrustedKey>,
     selected: Option<TrustedKey>,

@@ -115,6 +115,27 @@ impl FileStore {
         })
     }
 
+    /// Opens a verified card file on another storage than a file: for tests that fail it, or cut the
+    /// power, between two writes.
+    ///
+    /// `path` is what errors name, and what the next commit after a failed one opens.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] or [`StoreError::Damaged`] when the storage holds no card file.
+    pub fn on_storage(path: &Path, storage: impl redb::StorageBackend) -> Result<Self, StoreError> {
+        let database = open_verified(path, storage)?;
+        let records = format::read_records(&database).map_err(|fault| fault.at(path))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            database: Some(database),
+            committed: records
+                .iter()
+                .map(|(name, value)| (name.clone(), Checksum::of(name, value)))
+                .collect(),
+        })
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
