@@ -127,10 +127,10 @@ pub(crate) fn operation() -> impl Strategy<Value = Operation> {
     let key = 1..=3u8;
     let file = prop::sample::select(vec![0xCA01u16, 0xCA02, 0xCD01]);
     prop_oneof![
-        1 => (right.clone(), prop::bool::weighted(0.8))
+        1 => (right, prop::bool::weighted(0.8))
             .prop_map(|(right, may_reset)| Initialize { right, may_reset }),
-        14 => (who.clone(), right.clone()).prop_map(|(who, right)| Verify { who, right }),
-        4 => (who, right.clone(), 0..3usize)
+        14 => (who.clone(), right).prop_map(|(who, right)| Verify { who, right }),
+        4 => (who, right, 0..3usize)
             .prop_map(|(who, right, new)| Change { who, right, new }),
         3 => (prop::option::of(right), prop::option::of(0..2usize))
             .prop_map(|(so, new)| ResetCounter { so, new }),
