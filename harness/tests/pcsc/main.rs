@@ -6,6 +6,7 @@
 //! Where something is missing every test is reported as ignored, by name;
 //! `HSM2_PCSC_TESTS=required` turns that into failures.
 
+mod material;
 #[path = "../../../emulator/tests/pcsc/namespace.rs"]
 mod namespace;
 #[expect(dead_code, reason = "shared with tests that need more of it")]
@@ -60,8 +61,16 @@ fn main() -> ExitCode {
 /// Name and body; a body panics when it fails.
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 3] = [
+const TESTS: [Test; 5] = [
     ("drill::xkek_with_three_cards_in_readers", xkek),
+    (
+        "material::sc_hsm_tool_takes_ours",
+        material::sc_hsm_tool_takes_ours,
+    ),
+    (
+        "material::we_take_sc_hsm_tools",
+        material::we_take_sc_hsm_tools,
+    ),
     ("errors::name_the_reader_and_what_is_there", wrong_reader),
     ("errors::no_service", no_service),
 ];
