@@ -44,9 +44,6 @@ mod kind {
     pub(super) const AES: u8 = 0x0F;
 }
 
-/// id-aes, 2.16.840.1.101.3.4.1.
-const OID_AES: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01];
-
 const BLOCK: usize = 16;
 const MAC_LENGTH: usize = 16;
 const RANDOM_PREFIX: usize = 8;
@@ -72,12 +69,13 @@ pub fn seal(
     kek: &Kek,
     material: &KeyMaterial,
     algorithms: Option<&[u8]>,
+    profile: &Profile,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, StatusWord> {
     let (kind, oid): (u8, &[u8]) = match material {
         KeyMaterial::Rsa(_) => (kind::RSA, &OID_RSA_SHA256),
         KeyMaterial::Ec(_) => (kind::EC, &OID_ECDSA_SHA256),
-        KeyMaterial::Aes(_) => (kind::AES, &OID_AES),
+        KeyMaterial::Aes(_) => (kind::AES, profile.wrapped_aes_oid),
     };
     let mut blob = [&kek.kcv()[..], &[kind]].concat();
     for field in [oid, algorithms.unwrap_or_default(), &[], &[]] {
@@ -209,7 +207,7 @@ impl<'a> Envelope<'a> {
             kind::RSA => open_rsa(&mut fields, size, profile)?,
             kind::RSA_CRT => open_rsa_crt(&mut fields, size, profile)?,
             kind::EC => open_ec(&mut fields, size, profile)?,
-            kind::AES => open_aes(&mut fields, size)?,
+            kind::AES => open_aes(&mut fields, size, profile)?,
             _ => return Err(StatusWord::WrongData),
         };
         let algorithms = (!self.algorithms.is_empty()).then(|| self.algorithms.to_vec());
@@ -290,10 +288,15 @@ fn open_ec(
     Ok(KeyMaterial::Ec(key.into()))
 }
 
-fn open_aes(fields: &mut Fields<'_>, length: u16) -> Result<KeyMaterial, StatusWord> {
-    match length {
-        16 | 24 | 32 => Ok(KeyMaterial::Aes(fields.take(usize::from(length))?.into())),
-        _ => Err(StatusWord::WrongData),
+fn open_aes(
+    fields: &mut Fields<'_>,
+    length: u16,
+    profile: &Profile,
+) -> Result<KeyMaterial, StatusWord> {
+    if profile.aes_lengths.contains(&length) {
+        Ok(KeyMaterial::Aes(fields.take(usize::from(length))?.into()))
+    } else {
+        Err(StatusWord::WrongData)
     }
 }
 

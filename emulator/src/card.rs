@@ -70,7 +70,7 @@ impl Card {
         store: Box<dyn Store>,
         mut rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, CardError> {
-        let device = Device::personalise(profile.name, serial, &mut *rng)?;
+        let device = Device::personalise(profile, serial, &mut *rng)?;
         Self::with_identity(device, store, rng)
     }
 
@@ -318,7 +318,11 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Bytes of memory that are free.
     pub(crate) fn free_memory(&self) -> usize {
-        self.profile.memory.saturating_sub(self.memory.used())
+        self.profile.memory.saturating_sub(self.used())
+    }
+
+    fn used(&self) -> usize {
+        self.memory.used(&self.profile.footprint)
     }
 
     /// Refuses what has outgrown the card's memory; called after a change, before its commit.
@@ -327,7 +331,7 @@ impl Context<'_> {
     ///
     /// [`StatusWord::NotEnoughMemory`] (6A84).
     pub(crate) fn check_memory(&self) -> Result<(), StatusWord> {
-        if self.memory.used() > self.profile.memory {
+        if self.used() > self.profile.memory {
             return Err(StatusWord::NotEnoughMemory);
         }
         Ok(())

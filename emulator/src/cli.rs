@@ -10,6 +10,7 @@ mod trust;
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::{PROFILES, Profile};
@@ -82,8 +83,8 @@ struct ServeArgs {
     #[arg(long, value_name = "HOST:PORT")]
     listen: Vec<Address>,
 
-    /// Generation of device for cards that are created now
-    #[arg(long, value_name = "NAME", value_parser = profile)]
+    /// Generation of device for cards that are created now [default: nitrokey-hsm2]
+    #[arg(long, value_name = "NAME", value_parser = profiles())]
     profile: Option<&'static Profile>,
 
     /// Keep the cards in memory only, one for each address
@@ -119,8 +120,8 @@ enum CardCommand {
     Create {
         /// Where; an existing file is never overwritten
         file: PathBuf,
-        /// Generation of device
-        #[arg(long, value_name = "NAME", value_parser = profile)]
+        /// Generation of device [default: nitrokey-hsm2]
+        #[arg(long, value_name = "NAME", value_parser = profiles())]
         profile: Option<&'static Profile>,
         /// Serial, 1 to 9 characters out of A-Z and 0-9 [default: VT and seven digits, drawn]
         #[arg(long, value_name = "TEXT", value_parser = Serial::new)]
@@ -143,11 +144,13 @@ enum CardCommand {
     },
 }
 
-fn profile(name: &str) -> Result<&'static Profile, String> {
-    Profile::by_name(name).ok_or_else(|| {
-        let known: Vec<_> = PROFILES.iter().map(|profile| profile.name).collect();
-        format!("known profiles: {}", known.join(", "))
-    })
+/// The names of the profiles, each with its description in `--help`.
+fn profiles() -> impl TypedValueParser<Value = &'static Profile> {
+    let names = PROFILES
+        .iter()
+        .map(|profile| PossibleValue::new(profile.name).help(profile.description));
+    PossibleValuesParser::new(names)
+        .try_map(|name| Profile::by_name(&name).ok_or("there is no such profile"))
 }
 
 /// Does what the command line says.

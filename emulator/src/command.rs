@@ -3,6 +3,7 @@
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::{Card, Context};
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 mod change_reference_data;
@@ -122,7 +123,7 @@ const SELECT: u8 = 0xA4;
 /// | 6881 | CLA names a logical channel |
 /// | 6882 | CLA asks for secure messaging |
 /// | 6884 | CLA announces command chaining |
-/// | 6D00 | no applet is selected, or no command has this instruction |
+/// | 6D00 | no applet is selected, or no command of this generation has this instruction |
 /// | 6E00 | CLA is none of the above and not 00 or 80, or does not go with the instruction |
 pub(crate) fn execute(apdu: &CommandApdu<'_>, card: &mut Card) -> Result<Response, StatusWord> {
     check_class(apdu.cla)?;
@@ -130,12 +131,15 @@ pub(crate) fn execute(apdu: &CommandApdu<'_>, card: &mut Card) -> Result<Respons
         return select::select(apdu, card);
     }
     let mut context = card.context()?;
-    let entry = find(apdu.cla, apdu.ins)?;
+    let entry = find(apdu.cla, apdu.ins, context.profile)?;
     (entry.run)(apdu, &mut context)
 }
 
-fn find(cla: u8, ins: u8) -> Result<&'static Entry, StatusWord> {
-    let mut known = COMMANDS.iter().filter(|entry| entry.ins == ins).peekable();
+fn find(cla: u8, ins: u8, profile: &Profile) -> Result<&'static Entry, StatusWord> {
+    let mut known = COMMANDS
+        .iter()
+        .filter(|entry| entry.ins == ins && profile.has_command(ins))
+        .peekable();
     if known.peek().is_none() && ins != SELECT {
         return Err(StatusWord::InstructionNotSupported);
     }

@@ -130,6 +130,8 @@ pub struct CertificateFields<'a> {
     pub effective: [u8; 6],
     /// Last day of validity.
     pub expiration: [u8; 6],
+    /// The content of an extension element 65, when there is one.
+    pub extensions: Option<&'a [u8]>,
 }
 
 /// Which domain parameters an EC public key carries.
@@ -195,14 +197,15 @@ pub fn issue(
             let body = body
                 .element(tag::PROFILE, &[0])
                 .element(tag::AUTHORITY, fields.authority);
-            ec_public_key(body, &OID_ECDSA_SHA256, subject, parameters)
+            let body = ec_public_key(body, &OID_ECDSA_SHA256, subject, parameters)
                 .element(tag::HOLDER, fields.holder)
                 .nested(tag::ROLE_TEMPLATE, |role| {
                     role.element(tag::OID, &OID_ROLE)
                         .element(0x53, &[fields.role.byte()])
                 })
                 .element(tag::EFFECTIVE, &fields.effective)
-                .element(tag::EXPIRATION, &fields.expiration)
+                .element(tag::EXPIRATION, &fields.expiration);
+            optional(body, tag::EXTENSIONS, fields.extensions)
         })
         .into_vec();
     let signature = issuer

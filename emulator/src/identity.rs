@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::crypto::{self, CardRng, Curve, EcPrivateKey, Hash};
 use crate::cvc::{self, CertificateFields, EcPublicKey, Parameters, Role, SignedBody, tag};
 use crate::key::EcMaterial;
+use crate::profile::Profile;
 use crate::tlv::{self, Reader};
 
 /// Name of the virtual root's key.
@@ -109,7 +110,7 @@ impl Device {
     ///
     /// [`crypto::Error`] when a key cannot be made or cannot sign.
     pub fn personalise(
-        profile: &str,
+        profile: &Profile,
         serial: &Serial,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, crypto::Error> {
@@ -121,12 +122,13 @@ impl Device {
             role: Role::Device,
             effective: EFFECTIVE,
             expiration: EXPIRATION,
+            extensions: None,
         };
         let issuer = public_knowledge_key(ISSUER_SENTENCE)?;
         let mut certificates = cvc::issue(&fields, &key, Parameters::Inherited, &issuer, rng)?;
-        certificates.extend_from_slice(&issuer_certificate()?);
+        certificates.extend_from_slice(&issuer_certificate(profile)?);
         Ok(Self {
-            profile: profile.into(),
+            profile: profile.name.into(),
             holder,
             certificates,
             key: key.into(),
@@ -204,6 +206,7 @@ pub fn root_certificate() -> Result<Vec<u8>, crypto::Error> {
         role: Role::Root,
         effective: EFFECTIVE,
         expiration: EXPIRATION,
+        extensions: None,
     };
     let root = public_knowledge_key(ROOT_SENTENCE)?;
     cvc::issue(
@@ -234,14 +237,15 @@ const ROOT_POINT: [u8; 65] = [
     0x21,
 ];
 
-/// The certificate of the virtual issuer, the same on every call.
-fn issuer_certificate() -> Result<Vec<u8>, crypto::Error> {
+/// The certificate of the virtual issuer, the same on every call for a generation.
+fn issuer_certificate(profile: &Profile) -> Result<Vec<u8>, crypto::Error> {
     let fields = CertificateFields {
         authority: ROOT_NAME,
         holder: ISSUER_NAME,
         role: Role::Issuer,
         effective: EFFECTIVE,
         expiration: EXPIRATION,
+        extensions: profile.empty_issuer_extension.then_some(&[]),
     };
     let root = public_knowledge_key(ROOT_SENTENCE)?;
     let issuer = public_knowledge_key(ISSUER_SENTENCE)?;
@@ -266,12 +270,13 @@ fn repeatable() -> CardRng {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::NITROKEY_HSM2;
 
     #[test]
     fn the_chain_verifies_from_the_root_down() {
         let mut rng = CardRng::from_seed([3; 32]);
         let serial = Serial::new("TEST").unwrap();
-        let device = Device::personalise("any", &serial, &mut rng).unwrap();
+        let device = Device::personalise(&NITROKEY_HSM2, &serial, &mut rng).unwrap();
         assert_eq!(device.serial(), "ZZTEST");
         let mut chain = Reader::new(&device.certificates);
         let own = SignedBody::parse(chain.expect(0x7F21).unwrap().value).unwrap();

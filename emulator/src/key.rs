@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::crypto::{self, Curve, EcPrivateKey, RsaPrivateKey};
 use crate::id::{DomainId, KeyId};
+use crate::profile::Footprint;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::xkek::DERIVE_XKEK;
@@ -84,16 +85,12 @@ pub enum KeyMaterial {
 
 impl KeyMaterial {
     /// Bytes this key takes of the card's memory.
-    ///
-    /// The capacities that the vendor states for a Nitrokey HSM 2 (300 keys of 256 bits, 150 of
-    /// 521 bits, 38 of RSA-2048, 19 of RSA-4096) fit eight times the key length and a fixed part.
-    /// (inferred)
     #[must_use]
-    pub fn footprint(&self) -> usize {
+    pub fn footprint(&self, keys: &Footprint) -> usize {
         match self {
-            Self::Rsa(rsa) => 60 + 8 * rsa.modulus_len(),
-            Self::Ec(ec) => 12 + 8 * ec.curve.field_len(),
-            Self::Aes(key) => 12 + 8 * key.len(),
+            Self::Rsa(rsa) => keys.rsa.of(rsa.modulus_len()),
+            Self::Ec(ec) => keys.ec.of(ec.curve.field_len()),
+            Self::Aes(key) => keys.aes.of(key.len()),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::identity::Device;
 use crate::key::Key;
 use crate::pin::{Pin, PinReference};
 use crate::pka::{Custodian, Quorum};
+use crate::profile::Footprint;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::store::{Change, RecordName, Store, StoreError};
@@ -46,6 +47,12 @@ impl Options {
         | Self::REPLACEABLE_KEYS.0
         | Self::PIN_AND_KEYS.0
         | Self::RESET_ONLY.0;
+
+    /// These bits.
+    #[must_use]
+    pub fn all_of(bits: u16) -> Self {
+        Self(bits)
+    }
 
     /// Decodes the value of tag 80: 2 bytes; `None` for another length or an unknown bit.
     #[must_use]
@@ -361,13 +368,13 @@ impl Memory {
         files
     }
 
-    /// Bytes that keys and files take.
+    /// Bytes that keys and files take, when keys take this much.
     #[must_use]
-    pub fn used(&self) -> usize {
+    pub fn used(&self, keys: &Footprint) -> usize {
         self.records
             .values()
             .map(|record| match record {
-                Record::Key(key) => key.material.footprint(),
+                Record::Key(key) => key.material.footprint(keys),
                 Record::File(file) => FILE_OVERHEAD + file.content.len(),
                 _ => 0,
             })

@@ -19,7 +19,7 @@ impl Context<'_> {
     /// |---|---|
     /// | 6A88 | no such key; the device key is none of the host's |
     /// | 6984 | the use counter has expired |
-    /// | 6A81 | the key's algorithm list does not name the algorithm |
+    /// | 6A81 | this generation does not have the algorithm, or the key's list does not name it |
     pub(crate) fn use_key(&mut self, id: KeyId, algorithm: u8) -> Result<Arc<Key>, StatusWord> {
         self.use_key_or(id, algorithm, StatusWord::FunctionNotSupported)
     }
@@ -32,6 +32,9 @@ impl Context<'_> {
         not_listed: StatusWord,
     ) -> Result<Arc<Key>, StatusWord> {
         let key = Arc::clone(self.memory.key(id)?);
+        if !self.profile.has_algorithm(algorithm) {
+            return Err(StatusWord::FunctionNotSupported);
+        }
         let uses_left = match key.attributes.uses_left {
             Some(0) => return Err(StatusWord::ReferenceDataNotUsable),
             Some(uses) => Some(uses - 1),

@@ -105,7 +105,7 @@ impl Contents {
             so_pin: Pin::of(memory, PinReference::SecurityOfficer),
             memory: Usage {
                 total: card.profile().memory,
-                used: memory.used(),
+                used: memory.used(&card.profile().footprint),
             },
             key_domains: memory
                 .layout()

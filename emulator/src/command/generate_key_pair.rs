@@ -86,6 +86,9 @@ impl Command for GenerateKeyPair {
 
     fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
         let template = self.template;
+        if template.fields.authority.is_none() && card.profile.wants_inner_authority {
+            return Err(StatusWord::WrongData);
+        }
         card.require_free(self.key)?;
         let attributes = card.bind(template.attributes)?;
         let fields = template.fields;

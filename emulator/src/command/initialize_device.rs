@@ -9,6 +9,7 @@ use crate::id::DomainId;
 use crate::memory::{Options, Setup};
 use crate::pin::{Pin, PinReference, SO_PIN_LENGTH, SO_PIN_TRIES, most_user_tries};
 use crate::pka::Quorum;
+use crate::profile::Profile;
 use crate::session::Session;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
@@ -35,8 +36,8 @@ const DEFAULT_USER_TRIES: u8 = 3;
 /// | word | when |
 /// |---|---|
 /// | 6A86 | P1P2 is not 0000 |
-/// | 6700 | neither a data field nor Le |
-/// | 6A80 | unknown, doubled or malformed object; 82 missing, or 81 without 93; PIN or tries out of range; unknown option; more slots than the card has |
+/// | 6700 | neither a data field nor Le, or a query that this generation does not know |
+/// | 6A80 | unknown, doubled or malformed object; 82 missing, or 81 without 93; PIN or tries out of range; unknown option; more slots than the card has; an object or option that this generation does not know |
 /// | 6A81 | an object of a function that this card does not have: biometrics (95, 96) |
 /// | 63Cx | wrong SO-PIN, x tries are left; nothing was erased |
 /// | 6983 | no try of the SO-PIN is left: this card cannot be initialised any more |
@@ -72,6 +73,7 @@ impl Command for InitializeDevice {
 
     fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
         match self.0 {
+            None if !card.profile.information_query => Err(StatusWord::WrongLength),
             None => Ok(Response::data(information(card))),
             Some(parameters) => initialize(card, parameters),
         }
@@ -104,6 +106,15 @@ impl Parameters {
             dkek_shares: one_byte(objects.dkek_shares)?,
             slots: one_byte(objects.slots)?,
         })
+    }
+
+    /// Whether this generation has all that is asked for.
+    fn is_known_to(&self, profile: &Profile) -> bool {
+        let lacks = |tag| profile.absent_objects.contains(&tag);
+        Options::all_of(profile.options).has(self.options)
+            && !(self.quorum.is_some() && lacks(0x93))
+            && !(self.slots.is_some() && lacks(0x97))
+            && self.slots.unwrap_or(0) <= profile.domain_slots_max
     }
 
     fn layout(&self) -> DomainLayout {
@@ -181,10 +192,10 @@ fn information(card: &Context<'_>) -> Vec<u8> {
 }
 
 fn initialize(card: &mut Context<'_>, parameters: Parameters) -> Result<Response, StatusWord> {
-    let layout = parameters.layout();
-    if layout.slots() > card.profile.domain_slots_max {
+    if !parameters.is_known_to(card.profile) {
         return Err(StatusWord::WrongData);
     }
+    let layout = parameters.layout();
     if card.memory.setup().is_some() {
         card.present_pin(PinReference::SecurityOfficer, |pin| {
             pin.matches(&parameters.so_pin[..])

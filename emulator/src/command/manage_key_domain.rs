@@ -7,6 +7,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::domain::{DomainLayout, KEK_LENGTH, KeyDomain};
 use crate::id::DomainId;
+use crate::profile::Profile;
 use crate::status::StatusWord;
 use crate::xkek;
 use zeroize::Zeroizing;
@@ -30,7 +31,7 @@ use zeroize::Zeroizing;
 ///
 /// | word | when |
 /// |---|---|
-/// | 6A86 | P1 is none of these, the slot is not one of the card's, or create: the slot exists |
+/// | 6A86 | P1 is none of these or of a later generation, the slot is not one of the card's, or create: the slot exists |
 /// | 6700 | the data field has another length |
 /// | 6982 | create, delete, clear: the user PIN was not presented |
 /// | 6D00 | INITIALIZE allotted no key domain |
@@ -56,6 +57,13 @@ enum Action {
     JoinXkek { membership: Vec<u8> },
     Delete,
     ClearKek,
+}
+
+impl Action {
+    /// Before there were slots, there were one DKEK and its shares.
+    fn is_known_to(&self, profile: &Profile) -> bool {
+        profile.has_slots() || matches!(self, Self::Query | Self::ImportShare(_))
+    }
 }
 
 impl Command for ManageKeyDomain {
@@ -95,7 +103,7 @@ impl Command for ManageKeyDomain {
         if layout == DomainLayout::None {
             return Err(StatusWord::InstructionNotSupported);
         }
-        if self.slot.0 >= layout.slots() {
+        if self.slot.0 >= layout.slots() || !self.action.is_known_to(card.profile) {
             return Err(StatusWord::IncorrectP1P2);
         }
         let present = card

@@ -4,6 +4,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::{Card, Context};
 use crate::id::{FileId, FileKind, KeyId};
 use crate::key::KeyAttributes;
+use crate::profile::AppletInformation;
 use crate::status::StatusWord;
 use crate::tlv::Writer;
 
@@ -53,7 +54,7 @@ impl Template {
 /// 00 A4 04 P2 Lc AID [Le]       applet; ends every authentication
 /// 00 A4 00 P2 02 FID [Le]       elementary file; P1 = 02 means the same
 /// response P2 00: 6F, P2 04: 62, P2 0C: none
-///   applet   82 01 78, 85 05 options(2) platform major minor
+///   applet   82 01 78, 85 05 options(2) platform major minor; before 2.0: 85 02 major minor
 ///   file     80 02 size, 82 01 01, 83 02 FID
 ///   key      as a file of size 0, and A5 { [90] [91] [92] } when it has conditions of use
 /// ```
@@ -101,17 +102,15 @@ pub(super) fn select(apdu: &CommandApdu<'_>, card: &mut Card) -> Result<Response
 fn applet_template(template: Template, card: &Card) -> Response {
     let [options_high, options_low] = card.memory().options().to_bytes();
     let (major, minor) = card.profile().version;
+    let information: &[u8] = match card.profile().applet_information {
+        AppletInformation::Version => &[major, minor],
+        AppletInformation::Full { platform } => {
+            &[options_high, options_low, platform, major, minor]
+        }
+    };
     template.response(|fci| {
-        fci.element(0x82, &[0x78]).element(
-            APPLET_INFORMATION,
-            &[
-                options_high,
-                options_low,
-                card.profile().platform,
-                major,
-                minor,
-            ],
-        )
+        fci.element(0x82, &[0x78])
+            .element(APPLET_INFORMATION, information)
     })
 }
 

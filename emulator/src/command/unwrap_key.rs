@@ -34,6 +34,7 @@ const UNWRAP: u8 = 0x93;
 /// | 6A89 | the key exists |
 /// | 6A88 | no domain has a KEK, or there is no blob |
 /// | 6A80 | no KEK has this KCV; malformed or tampered blob; a key that this card does not take |
+/// | 6F00 | the key has an algorithm list, and the generation cannot take one (3.1) |
 /// | 6A84 | the card's memory is full |
 pub(super) struct UnwrapKey {
     key: KeyId,
@@ -72,6 +73,9 @@ impl Command for UnwrapKey {
             .find(|(_, kek)| kek.kcv() == envelope.kcv)
             .ok_or(StatusWord::WrongData)?;
         let unsealed = envelope.open(kek, card.profile)?;
+        if unsealed.algorithms.is_some() && !card.profile.unwrap_listed {
+            return Err(StatusWord::InternalError);
+        }
         let attributes = KeyAttributes {
             algorithms: unsealed.algorithms,
             domain: Some(slot),

@@ -4,7 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
-use crate::pin::PinReference;
+use crate::pin::{Pin, PinReference};
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -25,7 +25,7 @@ use crate::status::StatusWord;
 /// | 6A88 | P2 is no PIN of this card, or the PIN was never set |
 /// | 6A80 | no PIN has this length; no try is spent |
 /// | 6983 | no try is left |
-/// | 6984 | the user PIN is a transport PIN and must be changed first; no try is spent |
+/// | 6984 | the user PIN is a transport PIN and must be changed first; no try is spent. Before 2.0 also: the card was never initialised |
 /// | 6300 | query: custodians must authenticate, and have not |
 /// | 63Cx | wrong PIN, x tries are left; for a query: not verified in this session |
 ///
@@ -66,7 +66,7 @@ impl Command for Verify {
         let Some(candidate) = self.candidate else {
             return query(card, self.reference);
         };
-        let pin = card.memory.pin(self.reference)?;
+        let pin = pin(card, self.reference)?;
         if pin.tries_left() > 0 && pin.is_transport() {
             return Err(StatusWord::ReferenceDataNotUsable);
         }
@@ -84,11 +84,22 @@ fn authenticated(card: &Context<'_>, reference: PinReference) -> bool {
     }
 }
 
+/// The PIN, or the generation's word for that of a card that was never initialised.
+fn pin<'a>(card: &'a Context<'_>, reference: PinReference) -> Result<&'a Pin, StatusWord> {
+    match card.memory.pin(reference) {
+        Ok(pin) => Ok(pin),
+        Err(_) if reference == PinReference::User && card.memory.setup().is_none() => {
+            Err(card.profile.virgin_user_pin)
+        }
+        Err(absent) => Err(absent),
+    }
+}
+
 fn query(card: &Context<'_>, reference: PinReference) -> Result<Response, StatusWord> {
     if reference == PinReference::User && keys_are_missing(card) {
         return Err(StatusWord::AuthenticationFailed);
     }
-    let pin = match card.memory.pin(reference) {
+    let pin = match pin(card, reference) {
         Err(_) if authenticated(card, reference) => return Ok(Response::done()),
         pin => pin?,
     };

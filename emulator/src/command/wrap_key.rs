@@ -66,6 +66,7 @@ impl Command for WrapKey {
             kek,
             &key.material,
             algorithms,
+            card.profile,
             card.rng,
         )?))
     }

@@ -1,5 +1,7 @@
 //! DELETE FILE.
 
+use hsm2_emulator::profile::NITROKEY_HSM2;
+
 use crate::state::generate_ec;
 use crate::support::Reader;
 
@@ -9,14 +11,17 @@ fn deletes_with_and_without_collecting_garbage() {
     for p2 in ["00", "80"] {
         for id in [0x2F03, 0xC401, 0xCA01, 0xCD01, 0xCF01] {
             reader.put(id, &[1, 2]);
-            let used = reader.card.memory().used();
+            let used = reader.card.memory().used(&NITROKEY_HSM2.footprint);
             assert_eq!(
                 reader.ok(&format!("00 E4 02 {p2} 02 {id:04X}")),
                 Vec::<u8>::new()
             );
             reader.refused(&format!("00 A4 00 00 02 {id:04X} 00"), 0x6A82);
             assert!(!reader.list().contains(&id), "{id:04X}");
-            assert!(reader.card.memory().used() < used, "memory comes back");
+            assert!(
+                reader.card.memory().used(&NITROKEY_HSM2.footprint) < used,
+                "memory comes back"
+            );
         }
     }
 }

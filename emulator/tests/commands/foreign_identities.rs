@@ -375,6 +375,7 @@ fn impostor() -> Vec<u8> {
         role: Role::Root,
         effective: [2, 4, 0, 1, 0, 1],
         expiration: [4, 9, 1, 2, 3, 1],
+        extensions: None,
     };
     let mut rng = CardRng::from_seed([0; 32]);
     cvc::issue(&fields, &key, Parameters::Explicit, &key, &mut rng).unwrap()

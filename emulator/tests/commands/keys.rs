@@ -239,15 +239,23 @@ impl Bench {
     /// Writes EF 2F10 in blocks, as hosts do with what does not fit one command.
     #[track_caller]
     pub(crate) fn write_scratch(&mut self, content: &[u8]) {
-        for (index, block) in content.chunks(200).enumerate() {
-            let offset = u16::try_from(200 * index).unwrap();
-            let data = Writer::new()
-                .element(0x54, &offset.to_be_bytes())
-                .element(0x53, block)
-                .into_vec();
-            self.ok(&format!("00 D7 2F10 {}", lc_data(&data)));
+        for command in scratch_commands(content) {
+            self.ok(&command);
         }
     }
+}
+
+/// UPDATE BINARY of EF 2F10 in blocks.
+pub(crate) fn scratch_commands(content: &[u8]) -> Vec<String> {
+    let blocks = content.chunks(200).enumerate().map(|(index, block)| {
+        let offset = u16::try_from(200 * index).unwrap();
+        let data = Writer::new()
+            .element(0x54, &offset.to_be_bytes())
+            .element(0x53, block)
+            .into_vec();
+        format!("00 D7 2F10 {}", lc_data(&data))
+    });
+    blocks.collect()
 }
 
 /// Encodes Lc and a data field in extended form.

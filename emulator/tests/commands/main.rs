@@ -19,6 +19,7 @@ mod initialize_device;
 mod key_attributes;
 mod keys;
 mod manage_key_domain;
+mod profiles;
 mod public_key_authentication;
 mod read_binary;
 mod records;

@@ -11,7 +11,8 @@ use rand_core::{TryCryptoRng, TryRng};
 use crate::keys::{Bench, unwrap_command};
 use crate::vectors::{self, hex};
 
-const ZERO_SHARE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+pub(crate) const ZERO_SHARE: &str =
+    "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The DKEK that is one share of zeros, which public scripts use.
 fn kek() -> Kek {
@@ -19,7 +20,7 @@ fn kek() -> Kek {
 }
 
 /// Seals any plain text behind prefix and before padding.
-fn sealed(kind: u8, size: u16, content: &[u8]) -> Vec<u8> {
+pub(crate) fn sealed(kind: u8, size: u16, content: &[u8]) -> Vec<u8> {
     let kek = kek();
     let mut blob = [&kek.kcv()[..], &[kind], &[0; 8]].concat();
     let mut plain = [&[0xA0; 8][..], &size.to_be_bytes(), content, &[0x80]].concat();
@@ -37,14 +38,14 @@ fn opened(blob: &[u8], header: usize) -> Vec<u8> {
     symmetric::aes_cbc_decrypt(&key[..], &[0; 16], cryptogram).unwrap()[8..].to_vec()
 }
 
-fn fields<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
+pub(crate) fn fields<T: AsRef<[u8]>>(fields: &[T]) -> Vec<u8> {
     let length = |field: &[u8]| u16::try_from(field.len()).unwrap().to_be_bytes();
     let field = |field: &T| [&length(field.as_ref()), field.as_ref()].concat();
     fields.iter().flat_map(field).collect()
 }
 
 /// The fields of type 06, from the primes.
-fn crt(key: &RsaPrivateKey) -> Vec<Vec<u8>> {
+pub(crate) fn crt(key: &RsaPrivateKey) -> Vec<Vec<u8>> {
     let bits = u32::try_from(key.bits()).unwrap();
     let read = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, bits).unwrap();
     let (p, q, d) = (read(&key.p()), read(&key.q()), read(&key.d()));
@@ -224,7 +225,13 @@ fn sealing_with_the_prefix_of_the_vectors_gives_their_bytes() {
         let envelope = blob::Envelope::parse(&expected).unwrap();
         let unsealed = envelope.open(&kek, &NITROKEY_HSM2).unwrap();
         let algorithms = unsealed.algorithms.as_deref();
-        let again = blob::seal(&kek, &unsealed.material, algorithms, &mut Counting(0xA0));
+        let again = blob::seal(
+            &kek,
+            &unsealed.material,
+            algorithms,
+            &NITROKEY_HSM2,
+            &mut Counting(0xA0),
+        );
         let again = again.unwrap();
         if expected[8] == 0x06 {
             assert_eq!(again[8], 0x05, "never sealed as CRT");

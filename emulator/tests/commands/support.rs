@@ -3,7 +3,7 @@
 use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
-use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::profile::{NITROKEY_HSM2, Profile};
 use hsm2_emulator::store::{EphemeralStore, Store};
 use hsm2_emulator::tlv::Writer;
 
@@ -39,18 +39,30 @@ impl Reader {
         seed.iter_mut()
             .zip(serial.bytes())
             .for_each(|(to, from)| *to = from);
-        Self::personalise(serial, seed, Box::new(EphemeralStore::default()))
+        let store = Box::new(EphemeralStore::default());
+        Self::personalise(&NITROKEY_HSM2, serial, seed, store)
     }
 
     /// As [`Reader::virgin`], over this store.
     pub(crate) fn with_store(store: Box<dyn Store>) -> Self {
-        Self::personalise("VT0000001", [1; 32], store)
+        Self::personalise(&NITROKEY_HSM2, "VT0000001", [1; 32], store)
     }
 
-    fn personalise(serial: &str, seed: [u8; 32], store: Box<dyn Store>) -> Self {
+    /// As [`Reader::virgin`], of this generation.
+    pub(crate) fn of(profile: &'static Profile) -> Self {
+        let store = Box::new(EphemeralStore::default());
+        Self::personalise(profile, "VT0000001", [1; 32], store)
+    }
+
+    fn personalise(
+        profile: &'static Profile,
+        serial: &str,
+        seed: [u8; 32],
+        store: Box<dyn Store>,
+    ) -> Self {
         let serial = Serial::new(serial).unwrap();
         let rng = Box::new(CardRng::from_seed(seed));
-        let mut card = Card::personalise(&NITROKEY_HSM2, &serial, store, rng).unwrap();
+        let mut card = Card::personalise(profile, &serial, store, rng).unwrap();
         card.power_on();
         let mut reader = Self { card };
         reader.ok(SELECT_APPLET);

@@ -1,5 +1,7 @@
 //! UPDATE BINARY.
 
+use hsm2_emulator::profile::NITROKEY_HSM2;
+
 use crate::state::{generate_ec, update};
 use crate::support::{Reader, bytes};
 
@@ -216,7 +218,7 @@ fn a_file_does_not_outgrow_its_limit() {
 #[test]
 fn the_scratch_file_starts_anew_at_offset_zero_and_costs_no_memory() {
     let mut reader = Reader::initialised();
-    let used = reader.card.memory().used();
+    let used = reader.card.memory().used(&NITROKEY_HSM2.footprint);
     reader.put(0x2F10, &[1; 300]);
     reader.ok(&update(0x2F10, 300, &[2; 50]));
     let size = |reader: &mut Reader| reader.ok("00 A4 00 00 02 2F10 00")[4..6].to_vec();
@@ -224,6 +226,6 @@ fn the_scratch_file_starts_anew_at_offset_zero_and_costs_no_memory() {
     reader.put(0x2F10, &[3]);
     assert_eq!(size(&mut reader), [0x00, 0x01]);
     reader.refused(&update(0x2F10, 2, &[0]), 0x6B00);
-    assert_eq!(reader.card.memory().used(), used);
+    assert_eq!(reader.card.memory().used(&NITROKEY_HSM2.footprint), used);
     assert!(!reader.list().contains(&0x2F10));
 }

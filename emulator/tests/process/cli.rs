@@ -55,6 +55,28 @@ fn a_card_file_is_created_shown_and_copied() {
 }
 
 #[test]
+fn a_card_stays_of_the_generation_it_was_created_as() {
+    let folder = folder();
+    let (help, _) = expect(&folder, &["card", "create", "--help"], 0);
+    for name in ["smartcard-hsm-1.2", "nitrokey-hsm", "nitrokey-hsm2-4.1"] {
+        assert!(help.contains(&format!("- {name}:")), "{help}");
+        expect(&folder, &["card", "create", name, "--profile", name], 0);
+        let (json, _) = expect(&folder, &["card", "show", "--json", name], 0);
+        let shown: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(shown["profile"], name);
+    }
+    let other = [
+        "serve",
+        "--card",
+        "nitrokey-hsm",
+        "--profile",
+        "nitrokey-hsm2",
+    ];
+    let (_, complained) = expect(&folder, &other, 2);
+    assert!(complained.contains("cannot change"), "{complained}");
+}
+
+#[test]
 fn exit_codes_and_messages_name_the_cause() {
     let folder = folder();
     std::fs::write(folder.path().join("text"), "no card").unwrap();
@@ -87,7 +109,7 @@ fn exit_codes_and_messages_name_the_cause() {
         (
             &["card", "create", "b", "--profile", "x"],
             2,
-            "known profiles: nitrokey-hsm2",
+            "possible values: nitrokey-hsm2, smartcard-hsm-1.2",
         ),
         (
             &["serve", "--card", "a.hsm2", "--card", "./a.hsm2"],
