@@ -68,6 +68,19 @@ impl<'a> CommandApdu<'a> {
         })
     }
 
+    /// Ne of a one-byte Le.
+    pub(crate) fn short_ne(le: u8) -> usize {
+        if le == 0 { 256 } else { usize::from(le) }
+    }
+
+    /// Ne of a two-byte Le.
+    pub(crate) fn extended_ne(high: u8, low: u8) -> usize {
+        match u16::from_be_bytes([high, low]) {
+            0 => NE_EXTENDED,
+            le => usize::from(le),
+        }
+    }
+
     /// P1 and P2 as one big-endian number, for commands that take a file identifier there.
     #[must_use]
     pub fn p1p2(&self) -> u16 {
@@ -92,14 +105,14 @@ impl<'a> CommandApdu<'a> {
 fn parse_body(body: &[u8]) -> Result<(&[u8], Option<usize>), StatusWord> {
     match body {
         [] => Ok((&[], None)),
-        [le] => Ok((&[], Some(short_ne(*le)))),
-        [0, high, low] => Ok((&[], Some(extended_ne(*high, *low)))),
+        [le] => Ok((&[], Some(CommandApdu::short_ne(*le)))),
+        [0, high, low] => Ok((&[], Some(CommandApdu::extended_ne(*high, *low)))),
         [0, high, low, rest @ ..] => {
             let lc = usize::from(u16::from_be_bytes([*high, *low]));
             let (data, le) = split_data(rest, lc)?;
             match le {
                 [] => Ok((data, None)),
-                [high, low] => Ok((data, Some(extended_ne(*high, *low)))),
+                [high, low] => Ok((data, Some(CommandApdu::extended_ne(*high, *low)))),
                 _ => Err(StatusWord::WrongLength),
             }
         }
@@ -107,7 +120,7 @@ fn parse_body(body: &[u8]) -> Result<(&[u8], Option<usize>), StatusWord> {
             let (data, le) = split_data(rest, usize::from(*lc))?;
             match le {
                 [] => Ok((data, None)),
-                [le] => Ok((data, Some(short_ne(*le)))),
+                [le] => Ok((data, Some(CommandApdu::short_ne(*le)))),
                 _ => Err(StatusWord::WrongLength),
             }
         }
@@ -119,17 +132,6 @@ fn split_data(rest: &[u8], lc: usize) -> Result<(&[u8], &[u8]), StatusWord> {
         return Err(StatusWord::WrongLength);
     }
     rest.split_at_checked(lc).ok_or(StatusWord::WrongLength)
-}
-
-fn short_ne(le: u8) -> usize {
-    if le == 0 { 256 } else { usize::from(le) }
-}
-
-fn extended_ne(high: u8, low: u8) -> usize {
-    match u16::from_be_bytes([high, low]) {
-        0 => NE_EXTENDED,
-        le => usize::from(le),
-    }
 }
 
 /// A response: data and status word.

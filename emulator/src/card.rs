@@ -9,6 +9,7 @@ use crate::cvc::Role;
 use crate::identity::{self, Device, Serial};
 use crate::memory::{Memory, OpenError};
 use crate::profile::Profile;
+use crate::secure_messaging::{self, Reply, Unprotected};
 use crate::session::Session;
 use crate::snapshot::Snapshot;
 use crate::status::StatusWord;
@@ -226,8 +227,49 @@ impl Card {
     /// All changes of a command are durable before this returns; a command that ends with an
     /// error has changed nothing but PINs' tries and who is authenticated by them. When its
     /// changes could not be made durable, the answer is 6581 and the session starts anew.
+    ///
+    /// A command under secure messaging is unprotected first, and its response, an error as well,
+    /// is protected. What goes wrong before that is answered plainly and closes the channel, as
+    /// does a command without protection; who authenticated through it leaves with it.
     pub fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        let outcome = self.process(command);
+        let response = self.receive(command).and_then(|received| match received {
+            Received::Plain(apdu) => Ok(self.answer(&apdu)),
+            Received::Protected(command, reply) => reply.protect(self.answer(&command.apdu())),
+        });
+        response.unwrap_or_else(Response::from).into_bytes()
+    }
+
+    /// Parses a command and takes its protection off.
+    ///
+    /// # Errors
+    ///
+    /// | word | when |
+    /// |---|---|
+    /// | 6700 | longer than the card's buffer, or malformed |
+    /// | 6882 | protected, and no channel is open (inferred) |
+    /// | 6987, 6988 | see [`crate::secure_messaging::Channel::unprotect`] |
+    fn receive<'a>(&mut self, command: &'a [u8]) -> Result<Received<'a>, StatusWord> {
+        // Every way out but the last leaves the channel closed.
+        let session = self.session.as_mut();
+        let open = session.and_then(Session::take_channel);
+        let buffer = self.profile.apdu_buffer;
+        if command.len() > buffer {
+            return Err(StatusWord::WrongLength);
+        }
+        let apdu = CommandApdu::parse(command)?;
+        if !secure_messaging::is_protected(apdu.cla) {
+            return Ok(Received::Plain(apdu));
+        }
+        let mut open = open.ok_or(StatusWord::SecureMessagingNotSupported)?;
+        let (command, reply) = open.channel.unprotect(&apdu, buffer)?;
+        if let Some(session) = &mut self.session {
+            session.keep_channel(open);
+        }
+        Ok(Received::Protected(command, reply))
+    }
+
+    fn answer(&mut self, apdu: &CommandApdu<'_>) -> Response {
+        let outcome = self.process(apdu);
         if let Err(status) = &outcome {
             self.memory.rollback();
             // What the session learned from a command that is not durable did not happen.
@@ -235,15 +277,11 @@ impl Card {
                 *session = Session::default();
             }
         }
-        outcome.unwrap_or_else(Response::from).into_bytes()
+        outcome.unwrap_or_else(Response::from)
     }
 
-    fn process(&mut self, command: &[u8]) -> Result<Response, StatusWord> {
-        if command.len() > self.profile.apdu_buffer {
-            return Err(StatusWord::WrongLength);
-        }
-        let apdu = CommandApdu::parse(command)?;
-        let mut response = command::execute(&apdu, self)?;
+    fn process(&mut self, apdu: &CommandApdu<'_>) -> Result<Response, StatusWord> {
+        let mut response = command::execute(apdu, self)?;
         apdu.expect_room_for(&response)?;
         if apdu.ne.is_none() {
             response.data.clear();
@@ -284,6 +322,12 @@ impl Card {
 fn profile_of(device: &Device) -> Result<&'static Profile, CardError> {
     let name = &device.profile;
     Profile::by_name(name).ok_or_else(|| CardError::UnknownProfile(name.clone()))
+}
+
+/// A command that is ready to run.
+enum Received<'a> {
+    Plain(CommandApdu<'a>),
+    Protected(Unprotected, Reply),
 }
 
 /// The trust anchor of every virtual card.

@@ -12,6 +12,7 @@ mod decipher;
 mod delete_file;
 mod enumerate_objects;
 mod external_authenticate;
+mod general_authenticate;
 mod generate_key_pair;
 mod generate_symmetric_key;
 mod get_challenge;
@@ -104,6 +105,7 @@ pub static COMMANDS: &[Entry] = &[
     entry::<cipher::Cipher>(PROPRIETARY, 0x78, "ENCIPHER, DECIPHER, MAC"),
     entry::<external_authenticate::ExternalAuthenticate>(ISO, 0x82, "EXTERNAL AUTHENTICATE"),
     entry::<get_challenge::GetChallenge>(ISO, 0x84, "GET CHALLENGE"),
+    entry::<general_authenticate::GeneralAuthenticate>(ISO, 0x86, "GENERAL AUTHENTICATE"),
     entry::<read_binary::ReadBinary>(ISO, 0xB0, "READ BINARY"),
     entry::<read_binary::ReadBinaryOdd>(ISO, 0xB1, "READ BINARY"),
     entry::<update_binary::UpdateBinary>(ISO, 0xD6, "UPDATE BINARY"),
@@ -121,7 +123,7 @@ const SELECT: u8 = 0xA4;
 /// | word | when |
 /// |---|---|
 /// | 6881 | CLA names a logical channel |
-/// | 6882 | CLA asks for secure messaging |
+/// | 6882 | CLA asks for secure messaging, and there is no channel or its form is another |
 /// | 6884 | CLA announces command chaining |
 /// | 6D00 | no applet is selected, or no command of this generation has this instruction |
 /// | 6E00 | CLA is none of the above and not 00 or 80, or does not go with the instruction |

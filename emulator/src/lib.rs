@@ -28,6 +28,7 @@ pub mod pka;
 mod presentation;
 pub mod profile;
 pub mod secret;
+mod secure_messaging;
 mod session;
 pub mod snapshot;
 pub mod status;

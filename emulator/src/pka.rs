@@ -66,8 +66,8 @@ impl Context<'_> {
         let Ok(quorum) = self.quorum() else {
             return pin_verified;
         };
-        let met = self.session.custodians.len() >= usize::from(quorum.required);
-        if self.session.after_initialize {
+        let met = self.session.custodian_count() >= usize::from(quorum.required);
+        if self.session.is_after_initialize() {
             true
         } else if self.memory.pin(PinReference::User).is_err() {
             met
@@ -85,7 +85,7 @@ impl Context<'_> {
             .filter(|index| self.memory.custodian(*index).is_ok())
             .count();
         let missing = total.saturating_sub(u8::try_from(registered).unwrap_or(total));
-        let authenticated = u8::try_from(self.session.custodians.len()).unwrap_or(total);
+        let authenticated = u8::try_from(self.session.custodian_count()).unwrap_or(total);
         Ok(vec![total, missing, required, authenticated])
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::id::FileId;
 use crate::pin::PinReference;
 use crate::secret::Secret;
+use crate::secure_messaging::Channel;
 use crate::trust::Verified;
 
 /// State of one session, from selection of the applet to the next selection or reset.
@@ -16,36 +17,141 @@ pub(crate) struct Session {
     pub(crate) scratch: Option<Secret>,
     /// Certificates verified in this session.
     pub(crate) verified: Verified,
-    /// Registered keys that authenticated.
-    pub(crate) custodians: BTreeSet<u8>,
     /// The registered key that EXTERNAL AUTHENTICATE verifies with.
     pub(crate) selected_custodian: Option<u8>,
     /// The last challenge, until it is used.
     pub(crate) challenge: Option<Vec<u8>>,
-    /// INITIALIZE DEVICE ran in this session and no PIN was presented wrongly since.
-    pub(crate) after_initialize: bool,
-    user_verified: bool,
-    security_officer_verified: bool,
+    /// GENERAL AUTHENTICATE may follow: the protocol of chip authentication was set.
+    pub(crate) chip_authentication: bool,
+    /// Who authenticated while no channel was open.
+    login: Login,
+    channel: Option<OpenChannel>,
+}
+
+/// The secure channel, and who authenticated through it: they leave with it.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenChannel {
+    pub(crate) channel: Channel,
+    login: Login,
+}
+
+/// Who has authenticated.
+#[derive(Clone, Debug, Default)]
+struct Login {
+    user: bool,
+    security_officer: bool,
+    /// Registered keys.
+    custodians: BTreeSet<u8>,
+    /// INITIALIZE DEVICE ran and no PIN was presented wrongly since.
+    after_initialize: bool,
+}
+
+impl Login {
+    fn pin(&mut self, reference: PinReference) -> &mut bool {
+        match reference {
+            PinReference::User => &mut self.user,
+            PinReference::SecurityOfficer => &mut self.security_officer,
+        }
+    }
 }
 
 impl Session {
     /// True when this PIN was presented in this session.
     #[must_use]
     pub(crate) fn is_verified(&self, reference: PinReference) -> bool {
-        match reference {
-            PinReference::User => self.user_verified,
-            PinReference::SecurityOfficer => self.security_officer_verified,
-        }
+        self.logins().any(|login| match reference {
+            PinReference::User => login.user,
+            PinReference::SecurityOfficer => login.security_officer,
+        })
     }
 
     /// Notes whether this PIN counts as presented.
     pub(crate) fn set_verified(&mut self, reference: PinReference, verified: bool) {
-        match reference {
-            PinReference::User => {
-                self.user_verified = verified;
-                self.after_initialize &= verified;
-            }
-            PinReference::SecurityOfficer => self.security_officer_verified = verified,
+        for login in self.logins_mut() {
+            *login.pin(reference) = false;
+            login.after_initialize &= verified || reference != PinReference::User;
         }
+        *self.login_now().pin(reference) = verified;
+    }
+
+    /// True from INITIALIZE DEVICE until a PIN is presented wrongly.
+    #[must_use]
+    pub(crate) fn is_after_initialize(&self) -> bool {
+        self.logins().any(|login| login.after_initialize)
+    }
+
+    /// How many registered keys have authenticated.
+    #[must_use]
+    pub(crate) fn custodian_count(&self) -> usize {
+        self.logins().map(|login| login.custodians.len()).sum()
+    }
+
+    /// Whether this registered key has authenticated.
+    #[must_use]
+    pub(crate) fn has_custodian(&self, index: u8) -> bool {
+        self.logins().any(|login| login.custodians.contains(&index))
+    }
+
+    /// Notes that this registered key has authenticated.
+    pub(crate) fn add_custodian(&mut self, index: u8) {
+        self.remove_custodian(index);
+        self.login_now().custodians.insert(index);
+    }
+
+    /// Forgets that this registered key has authenticated.
+    pub(crate) fn remove_custodian(&mut self, index: u8) {
+        for login in self.logins_mut() {
+            login.custodians.remove(&index);
+        }
+    }
+
+    /// Starts anew as INITIALIZE DEVICE does: the user is authenticated, and an open channel stays
+    /// open.
+    pub(crate) fn begin_initialised(&mut self) {
+        let channel = self.channel.take();
+        *self = Self::default();
+        if let Some(OpenChannel { channel, .. }) = channel {
+            self.open_channel(channel);
+        }
+        let login = self.login_now();
+        login.user = true;
+        login.after_initialize = true;
+    }
+
+    /// Puts a channel in the place of any other.
+    pub(crate) fn open_channel(&mut self, channel: Channel) {
+        self.channel = Some(OpenChannel {
+            channel,
+            login: Login::default(),
+        });
+    }
+
+    /// Takes the channel out, and with it those who authenticated through it. Dropping it closes
+    /// it.
+    pub(crate) fn take_channel(&mut self) -> Option<OpenChannel> {
+        self.channel.take()
+    }
+
+    /// Puts back what [`Session::take_channel`] took out.
+    pub(crate) fn keep_channel(&mut self, channel: OpenChannel) {
+        self.channel = Some(channel);
+    }
+
+    /// Where an authentication that happens now is noted.
+    fn login_now(&mut self) -> &mut Login {
+        match &mut self.channel {
+            Some(open) => &mut open.login,
+            None => &mut self.login,
+        }
+    }
+
+    fn logins(&self) -> impl Iterator<Item = &Login> {
+        let inside = self.channel.as_ref().map(|open| &open.login);
+        std::iter::once(&self.login).chain(inside)
+    }
+
+    fn logins_mut(&mut self) -> impl Iterator<Item = &mut Login> {
+        let inside = self.channel.as_mut().map(|open| &mut open.login);
+        std::iter::once(&mut self.login).chain(inside)
     }
 }

@@ -27,7 +27,7 @@ pub enum StatusWord {
     WrongLength,
     /// 6881: logical channels are not supported.
     LogicalChannelNotSupported,
-    /// 6882: secure messaging is not supported.
+    /// 6882: secure messaging in this form is not supported, or no channel is open.
     SecureMessagingNotSupported,
     /// 6884: command chaining is not supported.
     ChainingNotSupported,
@@ -41,6 +41,10 @@ pub enum StatusWord {
     ConditionsNotSatisfied,
     /// 6986: no elementary file is selected.
     NoCurrentFile,
+    /// 6987: an object of secure messaging is missing.
+    SecureMessagingObjectMissing,
+    /// 6988: an object of secure messaging is wrong.
+    SecureMessagingObjectWrong,
     /// 6A80: the data field is wrong.
     WrongData,
     /// 6A81: the algorithm or function is not allowed for this key, or not supported.
@@ -113,6 +117,16 @@ const NAMED: &[(StatusWord, u16, &str)] = {
             "conditions of use not satisfied",
         ),
         (NoCurrentFile, 0x6986, "no current file"),
+        (
+            SecureMessagingObjectMissing,
+            0x6987,
+            "secure messaging object missing",
+        ),
+        (
+            SecureMessagingObjectWrong,
+            0x6988,
+            "secure messaging object wrong",
+        ),
         (WrongData, 0x6A80, "incorrect parameters in the data field"),
         (FunctionNotSupported, 0x6A81, "function not supported"),
         (FileNotFound, 0x6A82, "file or application not found"),

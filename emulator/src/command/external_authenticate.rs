@@ -56,7 +56,7 @@ impl Command for ExternalAuthenticate {
         if !card.custodian_signed(custodian, &challenge, &self.signature)? {
             return Err(StatusWord::AuthenticationFailed);
         }
-        card.session.custodians.insert(index);
+        card.session.add_custodian(index);
         Ok(Response::done())
     }
 }

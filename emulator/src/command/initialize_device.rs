@@ -10,7 +10,6 @@ use crate::memory::{Options, Setup};
 use crate::pin::{Pin, PinReference, SO_PIN_LENGTH, SO_PIN_TRIES, most_user_tries};
 use crate::pka::Quorum;
 use crate::profile::Profile;
-use crate::session::Session;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
 use zeroize::Zeroizing;
@@ -216,9 +215,7 @@ fn initialize(card: &mut Context<'_>, parameters: Parameters) -> Result<Response
         let domain = KeyDomain::dkek(shares, || random_kek(card));
         card.memory.set_domain(DomainId(0), Some(domain));
     }
-    *card.session = Session::default();
-    card.session.set_verified(PinReference::User, true);
-    card.session.after_initialize = true;
+    card.session.begin_initialised();
     Ok(Response::done())
 }
 

@@ -87,14 +87,14 @@ impl Command for ManagePublicKeyAuthentication {
                 card.memory.custodian(index)?;
                 let request = card.data_or_scratch(request)?;
                 register(card, index, request.expose())?;
-                card.session.custodians.remove(&index);
+                card.session.remove_custodian(index);
             }
             Action::Name { index } if index >= quorum.total => {
                 return Err(StatusWord::IncorrectP1P2);
             }
             Action::Name { index } => {
                 let data = card.memory.custodian(index)?.name.clone();
-                let status = match card.session.custodians.contains(&index) {
+                let status = match card.session.has_custodian(index) {
                     true => StatusWord::KeyAuthenticated,
                     false => StatusWord::Success,
                 };

@@ -14,11 +14,12 @@
 //!
 //! A command with such an instruction that is not of its usual form may still hold the secret: a
 //! PIN with a wrong class byte, a length that is one off. Then everything behind the header is
-//! blank.
+//! blank. So it is under secure messaging: a trace beside the device key would be readable.
 
 use std::fmt::Write;
 use std::ops::Range;
 
+use super::decode::SECURE_MESSAGING;
 use crate::apdu::CommandApdu;
 use crate::id::{FileId, FileKind};
 use crate::tlv::Reader;
@@ -103,6 +104,11 @@ impl Blanker {
             0x62 => (secret_unless(parsed.is_some() && cla == 0x80), true),
             0x78 => (Data::Secret, true),
             0x84 => (secret_unless(parsed.is_some()), true),
+            0xA4 if cla & SECURE_MESSAGING != 0 => {
+                // Which file this selects cannot be seen.
+                self.private_file_selected = true;
+                (Data::Shown, false)
+            }
             0xA4 => {
                 self.follow_selection(p1, command);
                 (Data::Shown, false)

@@ -57,9 +57,26 @@ impl Decoded {
 /// ```
 #[must_use]
 pub fn decode(command: &[u8]) -> Decoded {
-    let Some((&[_cla, ins, p1, p2], body)) = command.split_first_chunk() else {
+    let Some((&[cla, ins, p1, p2], body)) = command.split_first_chunk() else {
         return Decoded::named("malformed");
     };
+    if cla & SECURE_MESSAGING != 0 {
+        // The header is in the clear, whatever the body is.
+        let decoded = in_words(ins, p1, p2, None);
+        let about = decoded.about.map(|about| about + ", ").unwrap_or_default();
+        return Decoded {
+            about: Some(about + "secure messaging"),
+            ..decoded
+        };
+    }
+    in_words(ins, p1, p2, Some(body))
+}
+
+/// Bits of CLA that announce secure messaging.
+pub(super) const SECURE_MESSAGING: u8 = 0x0C;
+
+/// A command in words, by its header and what is readable of the rest.
+fn in_words(ins: u8, p1: u8, p2: u8, body: Option<&[u8]>) -> Decoded {
     let file = u16::from_be_bytes([p1, p2]);
     match ins {
         0x20 => Decoded::named("VERIFY").about(pin(p2)),
@@ -115,7 +132,7 @@ fn domain_action(action: u8, slot: u8) -> String {
     format!("{words}, slot {slot}")
 }
 
-fn selected(p1: u8, body: &[u8]) -> String {
+fn selected(p1: u8, body: Option<&[u8]>) -> String {
     if p1 == 0x04 {
         "application".into()
     } else {
@@ -124,9 +141,10 @@ fn selected(p1: u8, body: &[u8]) -> String {
 }
 
 /// The file identifier at the start of a short data field.
-fn file_in(body: &[u8]) -> String {
+fn file_in(body: Option<&[u8]>) -> String {
     match body {
-        [2, high, low, ..] => addressed(u16::from_be_bytes([*high, *low])),
+        None => "a file".into(),
+        Some([2, high, low, ..]) => addressed(u16::from_be_bytes([*high, *low])),
         _ => "no file identifier".into(),
     }
 }
@@ -199,6 +217,53 @@ mod tests {
         assert_eq!(cipher.key, Some(9));
         assert_eq!(decode(&[0x00, 0xFE, 0x00, 0x00]).name, "unknown");
         assert_eq!(decode(&[]).name, "malformed");
+    }
+
+    #[test]
+    fn secure_messaging_hides_the_body_and_not_the_header() {
+        let words = |command: &[u8]| {
+            let decoded = decode(command);
+            (decoded.name, decoded.about.unwrap_or_default())
+        };
+        // Bytes that would be a file identifier, were they not a cryptogram's.
+        let body = [2, 0xCD, 0x01, 0x00];
+        let rows: [(u8, [u8; 3], &str, &str); 5] = [
+            (
+                0x0C,
+                [0x20, 0x00, 0x81],
+                "VERIFY",
+                "user PIN, secure messaging",
+            ),
+            (
+                0x0C,
+                [0xA4, 0x00, 0x00],
+                "SELECT",
+                "a file, secure messaging",
+            ),
+            (
+                0x0C,
+                [0xE4, 0x02, 0x00],
+                "DELETE FILE",
+                "a file, secure messaging",
+            ),
+            (
+                0x0C,
+                [0xB1, 0xCE, 0x01],
+                "READ BINARY",
+                "file CE01, secure messaging",
+            ),
+            (
+                0x8C,
+                [0x58, 0x00, 0x00],
+                "ENUMERATE OBJECTS",
+                "secure messaging",
+            ),
+        ];
+        for (cla, [ins, p1, p2], name, about) in rows {
+            let command = [&[cla, ins, p1, p2], &body[..]].concat();
+            assert_eq!(words(&command), (name, about.into()));
+        }
+        assert_eq!(decode(&[0x8C, 0x68, 0x01, 0x70]).key, Some(1));
     }
 
     proptest! {

@@ -7,12 +7,14 @@
 )]
 
 mod change_reference_data;
+mod channel;
 mod decipher;
 mod delete_file;
 mod dispatch;
 mod domain_model;
 mod enumerate_objects;
 mod foreign_identities;
+mod general_authenticate;
 mod generate_key_pair;
 mod get_challenge;
 mod initialize_device;
@@ -25,6 +27,7 @@ mod read_binary;
 mod records;
 mod reset_retry_counter;
 mod sealed;
+mod secure_messaging;
 mod select;
 mod shared_store;
 mod sign;

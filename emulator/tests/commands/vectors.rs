@@ -20,6 +20,11 @@ pub(crate) fn kdm() -> Value {
     parse(include_str!("../../../vectors/kdm.json"))
 }
 
+/// `vectors/sm.json`: chip authentication, and a few exchanges through the channel.
+pub(crate) fn sm() -> Value {
+    parse(include_str!("../../../vectors/sm.json"))
+}
+
 /// `vectors/xkek.json`: an exchange between two devices.
 pub(crate) fn xkek() -> Value {
     parse(include_str!("../../../vectors/xkek.json"))

@@ -112,6 +112,32 @@ fn what_is_not_of_its_usual_form_is_blank_behind_the_header() {
 }
 
 #[test]
+fn protected_secrets_are_blank_too() {
+    let rows = [
+        ("0C200081 04 8701AABB 00", "0C20008104**********", OPEN),
+        ("8C500000 04 8701AABB 00", "8C50000004**********", OPEN),
+        ("8C520000 04 8701AABB 00", "8C52000004**********", OPEN),
+        ("8C780110 04 8701AABB 00", "8C78011004**********", BLANK),
+        ("8C620121 04 8701AABB 00", "8C62012104**********", BLANK),
+        ("0C840000 04 9701088E 00", "0C84000004**********", BLANK),
+        ("8C5A0181 04 9701008E 00", "8C5A018104**********", BLANK),
+        ("0CB1CD01 04 8501AABB 00", "0CB1CD01048501AABB00", BLANK),
+        ("8C680170 04 8701AABB 00", "8C680170048701AABB00", OPEN),
+    ];
+    for (command, expected, response) in rows {
+        assert_eq!(
+            shown(command),
+            (expected.into(), response.into()),
+            "{command}"
+        );
+    }
+    let mut blanker = Blanker::default();
+    let _ = shown_after(&mut blanker, "0CA40000 04 8701AABB 00");
+    let read = "00B10000 04 54020000 00";
+    assert_eq!(shown_after(&mut blanker, read).1, BLANK, "which file?");
+}
+
+#[test]
 fn the_selected_private_file_is_remembered() {
     let mut blanker = Blanker::default();
     let read = "00B10000 04 54020000 00";
