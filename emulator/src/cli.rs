@@ -15,6 +15,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::{PROFILES, Profile};
 use hsm2_emulator::transport::address::Address;
+use hsm2_emulator::transport::reader::Persona;
 
 pub(crate) use failure::Failure;
 
@@ -97,6 +98,10 @@ struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     trust: Vec<PathBuf>,
 
+    /// What the readers do to commands
+    #[arg(long, value_name = "PERSONA", value_parser = personas(), default_value = "full")]
+    reader: Persona,
+
     /// Draw all random numbers from this seed of 1 to 32 bytes, so that a run can be repeated
     /// byte for byte. THE KEYS ARE THEN WORTHLESS. Each card draws from SHA-256 of a label, its
     /// number and the seed; a served card file starts over on every run
@@ -151,6 +156,13 @@ fn profiles() -> impl TypedValueParser<Value = &'static Profile> {
         .map(|profile| PossibleValue::new(profile.name).help(profile.description));
     PossibleValuesParser::new(names)
         .try_map(|name| Profile::by_name(&name).ok_or("there is no such profile"))
+}
+
+/// The names of the readers' personas.
+fn personas() -> impl TypedValueParser<Value = Persona> {
+    let names = Persona::ALL.map(|(_, name, what)| PossibleValue::new(name).help(what));
+    PossibleValuesParser::new(names)
+        .try_map(|name| Persona::by_name(&name).ok_or("there is no such reader"))
 }
 
 /// Does what the command line says.

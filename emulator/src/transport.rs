@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod frame;
+pub mod reader;
 pub mod vpcd;
 
 use std::io;

@@ -10,6 +10,7 @@ use hsm2_emulator::profile::Profile;
 use hsm2_emulator::store::{EphemeralStore, FileStore};
 use hsm2_emulator::trace::{Secrets, TraceFile, Traced};
 use hsm2_emulator::transport::address::{Address, is_local};
+use hsm2_emulator::transport::reader::{InReader, Persona};
 use hsm2_emulator::transport::{self, Endpoint, Stop, Stopper, Timing, VirtualCard};
 use tokio::sync::mpsc;
 
@@ -125,7 +126,7 @@ impl Slot {
         ));
         Ok(Self {
             number,
-            card: traced(card, serial, trace, args.trace_secrets),
+            card: in_reader(traced(card, serial, trace, args.trace_secrets), args.reader),
             place,
             endpoint,
         })
@@ -156,6 +157,13 @@ fn traced(
     Box::new(Traced::new(card, serial, file, secrets, |error| {
         guide::say(format_args!("WARNING: the trace is incomplete: {error}"));
     }))
+}
+
+fn in_reader(card: Box<dyn VirtualCard>, persona: Persona) -> Box<dyn VirtualCard> {
+    match persona {
+        Persona::Full => card,
+        persona => Box::new(InReader::new(card, persona)),
+    }
 }
 
 fn open(path: &Path, number: usize, args: &ServeArgs) -> Result<Card, Failure> {

@@ -8,5 +8,6 @@
 
 mod cli;
 mod kill;
+mod readers;
 mod support;
 mod trust;
