@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 mod blinding;
 mod generate;
+#[cfg_attr(not(target_arch = "x86_64"), path = "rsa/no_ifma.rs")]
+mod ifma;
 mod montgomery;
 pub mod padding;
 mod private;
@@ -21,7 +23,7 @@ mod recover;
 
 use super::Error;
 use blinding::{Blinding, public_power};
-use private::Private;
+use private::{Instructions, Private};
 
 /// Smallest and largest modulus, in bits.
 pub const MODULUS_BITS: std::ops::RangeInclusive<usize> = 1024..=4096;
@@ -151,7 +153,8 @@ impl RsaPrivateKey {
         };
         let parts = [p.as_ref(), q.as_ref(), dp, dq, &qinv.retrieve()]
             .map(|part| full_width(part, bits / 16));
-        let private = private::prepare(bits, parts.each_ref().map(|part| part.as_slice()))?;
+        let parts = parts.each_ref().map(|part| part.as_slice());
+        let private = private::prepare(bits, parts, Instructions::Fastest)?;
         Ok(Self(Arc::new(Inner {
             key,
             bits,
@@ -214,8 +217,8 @@ impl RsaPrivateKey {
     /// The private operation without padding: input^d mod n, [`Self::modulus_len`] bytes.
     ///
     /// The computation is blinded, and its result is checked with the public exponent before it is
-    /// released: a fault would give the primes away. Keys of 1536 bits and more use two threads
-    /// where there are two processors.
+    /// released: a fault would give the primes away. It runs on one thread where the processor has
+    /// AVX-512 IFMA; elsewhere keys of 1536 bits and more take two, if there are two processors.
     ///
     /// # Errors
     /// [`Error::Length`] when the input is longer than the modulus, [`Error::Range`] when its

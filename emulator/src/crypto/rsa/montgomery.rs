@@ -6,7 +6,7 @@ use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Bits of the exponent taken at once.
-const WINDOW: usize = 5;
+pub(super) const WINDOW: usize = 5;
 
 /// A number.
 pub(super) type Words<const N: usize> = [u64; N];
@@ -15,9 +15,9 @@ pub(super) type Words<const N: usize> = [u64; N];
 ///
 /// R is 2^64N.
 pub(super) struct Modulus<const N: usize> {
-    prime: Words<N>,
+    pub(super) prime: Words<N>,
     /// -1/prime modulo 2^64.
-    inverse: u64,
+    pub(super) inverse: u64,
     /// R² modulo the prime.
     r2: Words<N>,
     /// R³ modulo the prime.
@@ -42,8 +42,8 @@ impl<const N: usize> Modulus<N> {
             r2: [0; N],
             r3: [0; N],
         };
-        // R - prime is R modulo the prime, and R doubled 64N times is R².
-        let mut power = subtract([0; N], &prime).0;
+        // R doubled 64N times is R².
+        let mut power = modulus.one();
         for _ in 0..64 * N {
             power = modulus.add(&power, &power);
         }
@@ -51,6 +51,11 @@ impl<const N: usize> Modulus<N> {
         modulus.r3 = modulus.multiply(&power, &power);
         power.zeroize();
         Some(modulus)
+    }
+
+    /// 1 in Montgomery form: R modulo the prime, which is R - prime.
+    pub(super) fn one(&self) -> Words<N> {
+        subtract([0; N], &self.prime).0
     }
 
     /// (low + high·R)·R modulo the prime, for any two numbers.
@@ -118,13 +123,13 @@ impl<const N: usize> Modulus<N> {
     /// base^exponent in Montgomery form, of a base in Montgomery form.
     pub(super) fn power(&self, base: &Words<N>, exponent: &Words<N>) -> Words<N> {
         let mut table = Zeroizing::new([[0u64; N]; 1 << WINDOW]);
-        let mut entry = subtract([0; N], &self.prime).0;
+        let mut entry = self.one();
         for place in table.iter_mut() {
             *place = entry;
             entry = self.multiply(&entry, base);
         }
         let bits = 64 * N;
-        let mut result = Zeroizing::new(subtract([0; N], &self.prime).0);
+        let mut result = Zeroizing::new(self.one());
         for position in (0..bits.div_ceil(WINDOW)).rev() {
             for _ in 0..WINDOW {
                 *result = self.multiply(&result, &result);
@@ -145,7 +150,7 @@ impl<const N: usize> Modulus<N> {
     /// number - prime if that is not negative; the number has a word `top` above and is below
     /// twice the prime.
     #[inline(always)]
-    fn reduce_once(&self, number: Words<N>, top: u64) -> Words<N> {
+    pub(super) fn reduce_once(&self, number: Words<N>, top: u64) -> Words<N> {
         let (mut reduced, borrow) = subtract(number, &self.prime);
         let keep = 0u64.wrapping_sub(borrow & (top ^ 1));
         for (place, word) in reduced.iter_mut().zip(number) {
@@ -179,7 +184,7 @@ pub(super) fn add_product(number: &mut [u64], a: &[u64], b: &[u64]) {
 }
 
 /// Five bits of a number, from `bit` on.
-fn window(number: &[u64], bit: usize) -> u64 {
+pub(super) fn window(number: &[u64], bit: usize) -> u64 {
     let word = |index: usize| u128::from(number.get(index).copied().unwrap_or(0));
     let pair = word(bit / 64) | word(bit / 64 + 1) << 64;
     split(pair >> (bit % 64)).0 & 0x1F
@@ -219,7 +224,7 @@ fn mac(a: u64, b: u64, c: u64, carry: u64) -> (u64, u64) {
     clippy::cast_possible_truncation,
     reason = "the parts are what is wanted"
 )]
-fn split(number: u128) -> (u64, u64) {
+pub(super) fn split(number: u128) -> (u64, u64) {
     (number as u64, (number >> 64) as u64)
 }
 

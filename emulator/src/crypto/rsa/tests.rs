@@ -424,6 +424,20 @@ proptest! {
 }
 
 #[test]
+fn a_key_computes_the_same_with_and_without_vector_instructions() {
+    for group in groups() {
+        let parts = [&group.p, &group.q, &group.dp, &group.dq, &group.qinv].map(|part| bytes(part));
+        for instructions in [Instructions::Fastest, Instructions::Portable] {
+            let parts = parts.each_ref().map(|part| part.as_slice());
+            let key = private::prepare(group.bits, parts, instructions).unwrap();
+            let mut input = bytes(&group.raw.input);
+            input.splice(..0, vec![0; group.bits / 8 - input.len()]);
+            assert_eq!(hex::encode(key.power(&input).unwrap()), group.raw.output);
+        }
+    }
+}
+
+#[test]
 fn a_wrong_result_is_withheld() {
     let group = &groups()[0];
     let mut wrong = bytes(&group.qinv);
@@ -435,7 +449,8 @@ fn a_wrong_result_is_withheld() {
         key: whole.0.key.clone(),
         bits: whole.bits(),
         e: whole.0.e,
-        private: private::prepare(whole.bits(), [p, q, dp, dq, &wrong]).unwrap(),
+        private: private::prepare(whole.bits(), [p, q, dp, dq, &wrong], Instructions::Fastest)
+            .unwrap(),
         blinding: Mutex::default(),
     }));
     let input = bytes(&group.raw.input);
