@@ -88,9 +88,9 @@ impl InReader {
     }
 
     fn in_blocks(&mut self, command: &[u8]) -> Result<Vec<u8>, Fault> {
-        let command = self.link.to_card(command)?;
+        let command = self.link.carry_command(command)?;
         let mut response = self.card.transmit(&command);
-        let carried = self.link.to_reader(&response);
+        let carried = self.link.carry_response(&response);
         response.zeroize();
         carried.map(|mut carried| std::mem::take(&mut *carried))
     }

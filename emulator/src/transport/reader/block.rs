@@ -48,12 +48,12 @@ type Message = Zeroizing<Vec<u8>>;
 
 impl Link {
     /// Carries a command to the card.
-    pub(super) fn to_card(&mut self, command: &[u8]) -> Result<Message, Fault> {
+    pub(super) fn carry_command(&mut self, command: &[u8]) -> Result<Message, Fault> {
         carry(command, &mut self.reader, &mut self.card)
     }
 
     /// Carries a response to the reader.
-    pub(super) fn to_reader(&mut self, response: &[u8]) -> Result<Message, Fault> {
+    pub(super) fn carry_response(&mut self, response: &[u8]) -> Result<Message, Fault> {
         carry(response, &mut self.card, &mut self.reader)
     }
 }
@@ -155,8 +155,8 @@ mod tests {
         let mut link = Link::default();
         for length in [1, 2, 253, 254, 255, 508, 509, 1232, 65_535] {
             let message: Vec<u8> = (0..length).map(|at: u32| at.to_le_bytes()[0]).collect();
-            assert_eq!(*link.to_card(&message).unwrap(), message, "{length}");
-            assert_eq!(*link.to_reader(&message).unwrap(), message, "{length}");
+            assert_eq!(*link.carry_command(&message).unwrap(), message, "{length}");
+            assert_eq!(*link.carry_response(&message).unwrap(), message, "{length}");
         }
     }
 
