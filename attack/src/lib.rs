@@ -12,5 +12,7 @@
 pub mod apdu;
 pub mod bench;
 pub mod fixture;
+pub mod session;
 pub mod store;
 pub mod tape;
+pub mod watch;

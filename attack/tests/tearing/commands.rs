@@ -11,8 +11,8 @@ use hsm2_emulator::pin::PinReference::{self, SecurityOfficer, User};
 use hsm2_emulator::snapshot::Snapshot;
 
 /// Instructions that write nothing: MANAGE SECURITY ENVIRONMENT, VERIFY CERTIFICATE, ENUMERATE
-/// OBJECTS, EXTERNAL AUTHENTICATE, GET CHALLENGE, READ BINARY.
-pub(crate) const READERS: &[u8] = &[0x22, 0x2A, 0x58, 0x82, 0x84, 0xB0, 0xB1];
+/// OBJECTS, EXTERNAL AUTHENTICATE, GET CHALLENGE, GENERAL AUTHENTICATE, READ BINARY.
+pub(crate) const READERS: &[u8] = &[0x22, 0x2A, 0x58, 0x82, 0x84, 0x86, 0xB0, 0xB1];
 
 /// What shows the state of a card to anybody.
 pub(crate) const QUESTIONS: &[&[u8]] = &[
