@@ -291,7 +291,7 @@ impl Card {
     }
 
     pub(crate) fn start_session(&mut self) {
-        self.session = Some(Session::default());
+        self.session = Some(Session::after_selection(self.session.take()));
     }
 
     pub(crate) fn is_selected(&self) -> bool {

@@ -14,6 +14,7 @@ mod enumerate_objects;
 mod external_authenticate;
 mod general_authenticate;
 mod generate_key_pair;
+mod generate_session_pin;
 mod generate_symmetric_key;
 mod get_challenge;
 mod initialize_device;
@@ -98,6 +99,7 @@ pub static COMMANDS: &[Entry] = &[
         "MANAGE PUBLIC KEY AUTHENTICATION",
     ),
     entry::<enumerate_objects::EnumerateObjects>(PROPRIETARY, 0x58, "ENUMERATE OBJECTS"),
+    entry::<generate_session_pin::GenerateSessionPin>(PROPRIETARY, 0x5A, "GENERATE SESSION PIN"),
     entry::<decipher::Decipher>(PROPRIETARY, 0x62, "DECIPHER"),
     entry::<sign::Sign>(PROPRIETARY, 0x68, "SIGN"),
     entry::<wrap_key::WrapKey>(PROPRIETARY, 0x72, "WRAP KEY"),

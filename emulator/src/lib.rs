@@ -30,6 +30,7 @@ pub mod profile;
 pub mod secret;
 mod secure_messaging;
 mod session;
+mod session_pin;
 pub mod snapshot;
 pub mod status;
 pub mod store;

@@ -33,18 +33,21 @@ impl Options {
     pub const RESET_RETRY_COUNTER: Self = Self(0x0001);
     /// 0002: the user PIN is a transport PIN.
     pub const TRANSPORT_PIN: Self = Self(0x0002);
-    /// 0008: registered keys may be replaced.
+    /// 0004: there may be a session PIN, which a reset clears.
+    pub const SESSION_PIN: Self = Self(0x0004);
+    /// 000C: there may be a session PIN, which stays until it is cleared.
+    pub const LASTING_SESSION_PIN: Self = Self(0x000C);
+    /// 0008, without 0004: registered keys may be replaced.
     pub const REPLACEABLE_KEYS: Self = Self(0x0008);
     /// 0010: user PIN and registered keys are both needed.
     pub const PIN_AND_KEYS: Self = Self(0x0010);
     /// 0020: RESET RETRY COUNTER unblocks only and sets no new PIN.
     pub const RESET_ONLY: Self = Self(0x0020);
 
-    /// Bits that a host may set. The session PIN (0004) belongs to a function that this card does
-    /// not have.
+    /// Bits that a host may set.
     const KNOWN: u16 = Self::RESET_RETRY_COUNTER.0
         | Self::TRANSPORT_PIN.0
-        | Self::REPLACEABLE_KEYS.0
+        | Self::LASTING_SESSION_PIN.0
         | Self::PIN_AND_KEYS.0
         | Self::RESET_ONLY.0;
 
@@ -65,6 +68,13 @@ impl Options {
     #[must_use]
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// True when registered keys may be replaced: with 0004, 0008 is about the session PIN.
+    /// (inferred: the values 0004, 000C and 0008 are named, and no other)
+    #[must_use]
+    pub fn let_keys_be_replaced(self) -> bool {
+        self.has(Self::REPLACEABLE_KEYS) && !self.has(Self::SESSION_PIN)
     }
 
     /// The two bytes of tag 80.
@@ -111,6 +121,7 @@ enum Record {
     Key(Arc<Key>),
     File(Arc<File>),
     Custodian(Arc<Custodian>),
+    SessionPin(Arc<Secret>),
 }
 
 /// Names of records. The first byte is the kind and is never given to another kind.
@@ -124,6 +135,7 @@ enum Name {
     Key(KeyId),
     File(FileId),
     Custodian(u8),
+    SessionPin,
 }
 
 impl Name {
@@ -140,6 +152,7 @@ impl Name {
                 vec![0x07, high, low]
             }
             Self::Custodian(index) => vec![0x08, index],
+            Self::SessionPin => vec![0x09],
         }
     }
 
@@ -152,6 +165,7 @@ impl Name {
             [0x05, slot] => Self::Domain(DomainId(slot)),
             [0x06, id] => Self::Key(KeyId(id)),
             [0x08, index] => Self::Custodian(index),
+            [0x09] => Self::SessionPin,
             [0x07, high, low] => Self::File(FileId(u16::from_be_bytes([high, low]))),
             _ => return None,
         })
@@ -174,6 +188,7 @@ impl Name {
                 | (Self::Key(_), Record::Key(_))
                 | (Self::File(_), Record::File(_))
                 | (Self::Custodian(_), Record::Custodian(_))
+                | (Self::SessionPin, Record::SessionPin(_))
         )
     }
 }
@@ -297,6 +312,15 @@ impl Memory {
         }
     }
 
+    /// The session PIN that outlasts a reset; one that does not is no record.
+    #[must_use]
+    pub fn session_pin(&self) -> Option<&Secret> {
+        match self.records.get(&Name::SessionPin) {
+            Some(Record::SessionPin(pin)) => Some(pin),
+            _ => None,
+        }
+    }
+
     /// The state of a key-domain slot; absent slots have no record.
     #[must_use]
     pub fn domain(&self, slot: DomainId) -> Option<&Arc<KeyDomain>> {
@@ -394,6 +418,14 @@ impl Memory {
         self.set(
             Name::of_pin(reference),
             pin.map(|pin| Record::Pin(Arc::new(pin))),
+        );
+    }
+
+    /// Replaces or, with `None`, removes the session PIN that outlasts a reset.
+    pub fn set_session_pin(&mut self, pin: Option<Secret>) {
+        self.set(
+            Name::SessionPin,
+            pin.map(|pin| Record::SessionPin(Arc::new(pin))),
         );
     }
 

@@ -39,6 +39,23 @@ impl PinReference {
     }
 }
 
+impl PinReference {
+    /// The retry counter that goes with a PIN of this length at most.
+    ///
+    /// Source for the user PIN: `sc-hsm-tool` refuses higher values before it sends anything; that
+    /// the card refuses them too, and lowers the counter of a PIN that becomes shorter, is
+    /// inferred.
+    #[must_use]
+    pub fn most_tries(self, length: usize) -> u8 {
+        match (self, length) {
+            (Self::SecurityOfficer, _) => SO_PIN_TRIES,
+            (Self::User, ..=6) => 3,
+            (Self::User, 7) => 5,
+            (Self::User, _) => 10,
+        }
+    }
+}
+
 /// Shortest user PIN in bytes.
 pub const USER_PIN_MIN: usize = 6;
 /// Longest user PIN in bytes.
@@ -47,19 +64,6 @@ pub const USER_PIN_MAX: usize = 16;
 pub const SO_PIN_LENGTH: usize = 8;
 /// Tries of the SO-PIN. Source: status output of genuine tokens.
 pub const SO_PIN_TRIES: u8 = 15;
-
-/// The retry counter that goes with a user PIN of this length at most.
-///
-/// Source: `sc-hsm-tool` refuses higher values before it sends anything; that the card refuses
-/// them too is inferred.
-#[must_use]
-pub fn most_user_tries(pin_length: usize) -> u8 {
-    match pin_length {
-        ..=6 => 3,
-        7 => 5,
-        _ => 10,
-    }
-}
 
 /// A PIN as it is stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -139,10 +143,11 @@ impl Pin {
         }
     }
 
-    /// The PIN with another value and all its tries; a transport state ends.
+    /// The PIN with another value and all its tries, but no more than it may have; a transport
+    /// state ends.
     #[must_use]
-    pub fn with_value(&self, value: &[u8]) -> Self {
-        Self::new(value, self.limit)
+    pub fn with_value(&self, reference: PinReference, value: &[u8]) -> Self {
+        Self::new(value, self.limit.min(reference.most_tries(value.len())))
     }
 
     /// The word that a failed presentation ends with.

@@ -39,4 +39,29 @@ impl Context<'_> {
         self.memory.set_pin(reference, Some(restored.clone()));
         Ok(restored)
     }
+
+    /// As [`Context::present_pin`] for the user PIN, but takes the session PIN as well. That one
+    /// gives back its own try and no other.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::present_pin`].
+    pub(crate) fn present_user_or_session_pin(
+        &mut self,
+        candidate: &[u8],
+    ) -> Result<(), StatusWord> {
+        let before = Pin::clone(self.memory.pin(PinReference::User)?);
+        let session_pin = self.session_pin().cloned();
+        let mut by_user_pin = false;
+        self.present_pin(PinReference::User, |pin| {
+            by_user_pin = pin.matches(candidate);
+            let by_session_pin = session_pin.is_some_and(|pin| pin.matches(candidate));
+            // Both are always compared.
+            by_user_pin | by_session_pin
+        })?;
+        if !by_user_pin {
+            self.memory.set_pin(PinReference::User, Some(before));
+        }
+        Ok(())
+    }
 }

@@ -1,4 +1,4 @@
-//! Volatile state: everything that power-off, reset and selection of the applet replace.
+//! Volatile state: what power-off and reset end, and selection of the applet but for a session PIN.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +23,8 @@ pub(crate) struct Session {
     pub(crate) challenge: Option<Vec<u8>>,
     /// GENERAL AUTHENTICATE may follow: the protocol of chip authentication was set.
     pub(crate) chip_authentication: bool,
+    /// The session PIN that a reset clears.
+    pub(crate) session_pin: Option<Secret>,
     /// Who authenticated while no channel was open.
     login: Login,
     channel: Option<OpenChannel>,
@@ -56,6 +58,14 @@ impl Login {
 }
 
 impl Session {
+    /// The session that follows this one when the applet is selected again.
+    pub(crate) fn after_selection(last: Option<Self>) -> Self {
+        Self {
+            session_pin: last.and_then(|last| last.session_pin),
+            ..Self::default()
+        }
+    }
+
     /// True when this PIN was presented in this session.
     #[must_use]
     pub(crate) fn is_verified(&self, reference: PinReference) -> bool {

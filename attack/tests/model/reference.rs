@@ -208,6 +208,8 @@ impl Model {
                     so: false,
                 }
             }
+            // The old PIN was right, the new one was not taken: who was logged in stays so.
+            Change { .. } if status == 0x6A80 => {}
             Verify { who, .. } | Change { who, .. } if presented => match who {
                 Who::User => self.session.user = done,
                 Who::So => self.session.so = done,

@@ -15,8 +15,10 @@ use crate::status::StatusWord;
 /// 00 24 00 88 10 old(8) ‖ new(8)
 /// ```
 ///
-/// Leaves the PIN verified and ends a transport state. Source: the vendor's key generator goes on
-/// after it without VERIFY.
+/// Leaves the PIN verified and ends a transport state and a session PIN. The retry counter becomes
+/// what a PIN of the new length may have, if it is higher. (inferred)
+///
+/// Source for the first: the vendor's key generator goes on after it without VERIFY.
 ///
 /// # Errors
 ///
@@ -62,14 +64,20 @@ impl Command for ChangeReferenceData {
         let data = self.old_and_new.expose();
         let split = card.memory.pin(self.reference)?.length().min(data.len());
         let (old, new) = data.split_at_checked(split).ok_or(StatusWord::WrongData)?;
+        let was_verified = card.session.is_verified(self.reference);
         let pin = card.present_pin(self.reference, |pin| pin.matches(old))?;
         if !self.reference.accepts_length(new.len()) {
-            // The old PIN was right: its tries come back although the command fails.
+            // The old PIN was right: its tries come back although the command fails, and who was
+            // logged in by it stays so.
+            card.session.set_verified(self.reference, was_verified);
             card.memory.commit()?;
             return Err(StatusWord::WrongData);
         }
-        card.memory
-            .set_pin(self.reference, Some(pin.with_value(new)));
+        let changed = pin.with_value(self.reference, new);
+        card.memory.set_pin(self.reference, Some(changed));
+        if self.reference == PinReference::User {
+            card.clear_session_pin();
+        }
         card.session.set_verified(self.reference, true);
         Ok(Response::done())
     }

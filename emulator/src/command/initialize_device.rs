@@ -7,7 +7,7 @@ use crate::card::Context;
 use crate::domain::{DomainLayout, KEK_LENGTH, Kek, KeyDomain};
 use crate::id::DomainId;
 use crate::memory::{Options, Setup};
-use crate::pin::{Pin, PinReference, SO_PIN_LENGTH, SO_PIN_TRIES, most_user_tries};
+use crate::pin::{Pin, PinReference, SO_PIN_LENGTH, SO_PIN_TRIES};
 use crate::pka::Quorum;
 use crate::profile::Profile;
 use crate::status::StatusWord;
@@ -164,7 +164,7 @@ impl<'a> Objects<'a> {
 
 fn user_pin(value: &[u8], tries: u8, options: Options) -> Result<Pin, StatusWord> {
     if !PinReference::User.accepts_length(value.len())
-        || !(1..=most_user_tries(value.len())).contains(&tries)
+        || !(1..=PinReference::User.most_tries(value.len())).contains(&tries)
     {
         return Err(StatusWord::WrongData);
     }

@@ -4,7 +4,6 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
-use crate::memory::Options;
 use crate::status::StatusWord;
 
 /// Registers custodians' keys and shows which there are.
@@ -81,7 +80,7 @@ impl Command for ManagePublicKeyAuthentication {
                 if index >= quorum.total {
                     return Err(StatusWord::IncorrectP1P2);
                 }
-                if !card.memory.options().has(Options::REPLACEABLE_KEYS) {
+                if !card.memory.options().let_keys_be_replaced() {
                     return Err(StatusWord::ConditionsNotSatisfied);
                 }
                 card.memory.custodian(index)?;

@@ -27,7 +27,8 @@ enum Authority {
 /// 00 2C 03 81                            after VERIFY of the SO-PIN
 /// ```
 ///
-/// The user is not authenticated afterwards. A new value ends a transport state. (inferred)
+/// The user is not authenticated afterwards. A new value ends a transport state and a session
+/// PIN. (inferred)
 ///
 /// # Errors
 ///
@@ -107,10 +108,13 @@ impl Command for ResetRetryCounter {
         }
         let pin = card.memory.pin(PinReference::User)?;
         let reset = match &self.new_pin {
-            Some(value) => pin.with_value(value.expose()),
+            Some(value) => pin.with_value(PinReference::User, value.expose()),
             None => pin.with_tries_restored(),
         };
         card.memory.set_pin(PinReference::User, Some(reset));
+        if self.new_pin.is_some() {
+            card.clear_session_pin();
+        }
         card.session.set_verified(PinReference::User, false);
         Ok(Response::done())
     }

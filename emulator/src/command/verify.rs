@@ -11,7 +11,7 @@ use crate::status::StatusWord;
 /// Presents a PIN, or asks for the state of one.
 ///
 /// ```text
-/// 00 20 P1 P2 Lc PIN      P2 = 81 user PIN, 88 SO-PIN; no padding
+/// 00 20 P1 P2 Lc PIN      P2 = 81 user PIN or session PIN, 88 SO-PIN; no padding
 /// 00 20 P1 P2             status query: spends no try
 /// ```
 ///
@@ -70,7 +70,12 @@ impl Command for Verify {
         if pin.tries_left() > 0 && pin.is_transport() {
             return Err(StatusWord::ReferenceDataNotUsable);
         }
-        card.present_pin(self.reference, |pin| pin.matches(candidate.expose()))?;
+        match self.reference {
+            PinReference::User => card.present_user_or_session_pin(candidate.expose())?,
+            PinReference::SecurityOfficer => {
+                card.present_pin(self.reference, |pin| pin.matches(candidate.expose()))?;
+            }
+        }
         card.session.set_verified(self.reference, true);
         Ok(Response::done())
     }

@@ -72,6 +72,7 @@ impl Record {
             (Self::Key(a), Self::Key(b)) => Arc::ptr_eq(a, b),
             (Self::File(a), Self::File(b)) => Arc::ptr_eq(a, b),
             (Self::Custodian(a), Self::Custodian(b)) => Arc::ptr_eq(a, b),
+            (Self::SessionPin(a), Self::SessionPin(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }

@@ -183,3 +183,24 @@ fn ends_a_transport_state() {
     reader.log_out();
     reader.run(&[("no transport", QUERY_USER, 0x63C3), ("new", NEW, 0x9000)]);
 }
+
+#[test]
+fn a_shorter_pin_has_no_more_tries_than_it_may_have() {
+    // 8 bytes with 10 tries, then 7, 6 and again 8 bytes.
+    let rows = [
+        ("00 24 00 81 0F 3131313131313131 32323232323232", 0x63C5),
+        ("00 24 00 81 0D 32323232323232 333333333333", 0x63C3),
+        ("00 24 00 81 0E 333333333333 3434343434343434", 0x63C3),
+    ];
+    let mut reader = Reader::virgin();
+    reader.ok("80 50 00 00 17 81 08 3131313131313131 82 08 3537363231383830 91 01 0A");
+    for (change, left) in rows {
+        reader.ok(change);
+        reader.log_out();
+        reader.refused(QUERY_USER, left);
+    }
+    // The same for a PIN that the SO-PIN sets.
+    reader.ok("80 50 00 00 17 81 08 3131313131313131 82 08 3537363231383830 91 01 0A");
+    reader.ok("00 2C 00 81 0E 3537363231383830 313131313131");
+    reader.refused(QUERY_USER, 0x63C3);
+}

@@ -76,8 +76,8 @@ fn the_form_of_every_object_is_checked_before_any_try_is_spent() {
             0x6A80,
         ),
         (
-            "session PIN",
-            "80 02 0005 81 06 363438323139 82 08 3537363231383830",
+            "an option that is none",
+            "80 02 0041 81 06 363438323139 82 08 3537363231383830",
             0x6A80,
         ),
         (

@@ -16,6 +16,7 @@ mod enumerate_objects;
 mod foreign_identities;
 mod general_authenticate;
 mod generate_key_pair;
+mod generate_session_pin;
 mod get_challenge;
 mod initialize_device;
 mod key_attributes;
