@@ -155,6 +155,36 @@ impl Card {
         self
     }
 
+    /// Sends bytes as they are, of any form.
+    ///
+    /// # Errors
+    /// [`TransportError`] when no answer came.
+    pub fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
+        self.target.transmit(command)
+    }
+
+    /// Resets the card.
+    ///
+    /// # Errors
+    /// [`TransportError`] when it does not come back.
+    pub fn reset(&mut self) -> Result<(), TransportError> {
+        self.target.reset()
+    }
+
+    /// Takes the card's power and gives it back.
+    ///
+    /// # Errors
+    /// [`TransportError`] when it does not come back.
+    pub fn power_cycle(&mut self) -> Result<(), TransportError> {
+        self.target.power_cycle()
+    }
+
+    /// Answer to reset.
+    #[must_use]
+    pub fn atr(&self) -> Vec<u8> {
+        self.target.atr()
+    }
+
     /// Sends a command; any status word is an answer.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod dkek;
 mod drill;
 mod files;
 mod progress;
+mod run;
 mod secrets;
 
 use std::process::ExitCode;
@@ -13,7 +14,8 @@ use clap::{Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
+  0  done; for a run: every scenario that ran is as it must be
+  1  a run found something that is not as it must be
   2  the command line is wrong
   3  an input file is malformed, or a key or share cannot be used
   4  a password or the custodians' shares do not open a file
@@ -24,16 +26,21 @@ Exit codes:
   9  a drill ended otherwise than it must
  10  a card cannot be reached or may not be erased";
 
-/// Key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
+/// Conformance scenarios, drills and key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
+///
+/// Without any words it runs all scenarios on a virtual card of its own.
 #[derive(Debug, Parser)]
 #[command(name = "hsm2-harness", version, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    // Far larger than the others.
+    Run(Box<run::Run>),
+    List(run::List),
     /// DKEK shares: what the custodians of a token keep
     Dkek(dkek::Dkek),
     /// Wrapped keys: look into, seal and open them without a card
@@ -51,6 +58,7 @@ struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Exit {
+    NotConforming = 1,
     Usage = 2,
     Input = 3,
     WrongPassword = 4,
@@ -60,6 +68,12 @@ enum Exit {
     NoSecret = 8,
     Drill = 9,
     Card = 10,
+    Broken = 11,
+    NoReader = 12,
+    NoCard = 13,
+    NoService = 14,
+    OtherCard = 15,
+    NothingRan = 16,
 }
 
 impl Failure {
@@ -75,9 +89,12 @@ impl Failure {
 #[must_use]
 pub fn run() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Dkek(command) => command.run(),
-        Command::Blob(command) => command.run(),
-        Command::Drill(command) => command.run(),
+        None => run::run_everything(),
+        Some(Command::Run(command)) => command.run(),
+        Some(Command::List(command)) => command.run(),
+        Some(Command::Dkek(command)) => command.run(),
+        Some(Command::Blob(command)) => command.run(),
+        Some(Command::Drill(command)) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

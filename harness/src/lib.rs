@@ -9,15 +9,28 @@
 //! - [`transport`] and [`card`]: a card in any reader, and its commands as a host sends them
 //! - [`verify`]: signatures judged by implementations that no card here uses
 //! - [`drill`]: key ceremonies rehearsed on cards
+//! - [`scenario`], [`scenarios`], [`suite`]: what a card must answer, and running that
+//! - [`expect`]: what each generation of the device is known to do otherwise
+//! - [`device`], [`guard`]: which card it is, and what must never be done to it
+//! - [`report`]: what a run showed, as data and as text
 //! - [`cli`]: the command line
 
+pub mod apdu;
 pub mod blob;
 pub mod card;
 pub mod cli;
 pub mod der;
+pub mod device;
 pub mod dkek;
 pub mod drill;
+pub mod expect;
+pub mod guard;
+pub mod judge;
 pub mod key;
+pub mod report;
+pub mod scenario;
+pub mod scenarios;
 pub mod secret;
+pub mod suite;
 pub mod transport;
 pub mod verify;

@@ -69,6 +69,9 @@ pub enum TransportError {
     /// The card went away.
     #[error("the card was removed from {0}")]
     Removed(String),
+    /// The guard did not send it.
+    #[error("the guard did not send this command: {0}")]
+    Guard(String),
     /// Nothing came in time.
     #[error("{0}")]
     Timeout(String),

@@ -97,16 +97,9 @@ impl Drill {
     fn consent(&self) -> Result<Consent, Failure> {
         let so_pin = match &self.so_pin_file {
             None => None,
-            Some(path) => {
-                let text = files::read(path)?;
-                let line = text.expose().split(|byte| *byte == b'\n').next();
-                let line = line.unwrap_or_default().trim_ascii();
-                let mut so_pin = [0; 8];
-                hex::decode_to_slice(line, &mut so_pin).map_err(|_| {
-                    Failure::new(Exit::Input, "an SO-PIN has 16 hexadecimal digits")
-                })?;
-                Some(so_pin)
-            }
+            Some(path) => files::first_line(Some(path), "")?
+                .map(|line| files::so_pin(line.expose()))
+                .transpose()?,
         };
         Ok(Consent {
             serials: self.wipe.clone(),

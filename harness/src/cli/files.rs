@@ -109,3 +109,31 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
         format!("cannot write {}: {error}", path.display()),
     )
 }
+
+/// The first line of a file, or else an environment variable that is set and not empty.
+pub(super) fn first_line(path: Option<&Path>, variable: &str) -> Result<Option<Secret>, Failure> {
+    let text = match path {
+        Some(path) => read(path)?,
+        None => match std::env::var(variable) {
+            Ok(value) if !value.is_empty() => Secret::new(value.into_bytes()),
+            _ => return Ok(None),
+        },
+    };
+    let line = text.expose().split(|byte| *byte == b'\n').next();
+    Ok(Some(Secret::new(
+        line.unwrap_or_default().trim_ascii().to_vec(),
+    )))
+}
+
+/// An SO-PIN from its 16 hexadecimal digits.
+pub(super) fn so_pin(digits: &[u8]) -> Result<[u8; 8], Failure> {
+    let mut so_pin = [0; 8];
+    hex::decode_to_slice(digits, &mut so_pin)
+        .map_err(|_| Failure::new(Exit::Input, "an SO-PIN has 16 hexadecimal digits"))?;
+    Ok(so_pin)
+}
+
+/// Writes a report; an older one is replaced.
+pub(super) fn write_report(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|error| cannot_write(path, &error))
+}

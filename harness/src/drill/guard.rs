@@ -8,7 +8,7 @@
 use crate::card::command::StatusWord;
 use crate::card::cvc::Chain;
 use crate::card::{Card, CardError};
-use crate::verify::PublicKey;
+use crate::device::is_virtual;
 
 /// What the operator allows.
 #[derive(Debug, Clone, Default)]
@@ -95,13 +95,4 @@ pub(super) fn admit(card: &mut Card, consent: &Consent) -> Result<(Chain, [u8; 8
             "its SO-PIN does not have all 15 tries ({state}); no drill puts one more at risk"
         ))),
     }
-}
-
-/// True when the device hangs below the root of all virtual cards.
-fn is_virtual(chain: &Chain) -> bool {
-    let root = hsm2_emulator::identity::root_public_key();
-    chain.issuer.authority == hsm2_emulator::identity::ROOT_NAME
-        && chain
-            .issuer
-            .is_signed_by(&PublicKey::BrainpoolP256r1(root.point))
 }

@@ -1,19 +1,65 @@
 //! A virtual card in this process.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use hsm2_emulator::card::{Card, CardError};
 use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::{Serial, SerialError};
 use hsm2_emulator::profile::NITROKEY_HSM2;
-use hsm2_emulator::store::EphemeralStore;
+use hsm2_emulator::store::{Change, EphemeralStore, RecordName, RecordValue, Store, StoreError};
 use sha2::{Digest, Sha256};
 
 use super::{Target, TransportError};
 
-/// A new virtual card that lives as long as this value.
+/// A virtual card that lives as long as this value.
 #[derive(Debug)]
 pub struct Embedded {
     serial: String,
     card: Card,
+    memory: SharedStore,
+}
+
+/// All that a card keeps without power, to make any number of equal cards from.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    serial: String,
+    records: BTreeMap<RecordName, RecordValue>,
+}
+
+/// Looks at what a card keeps.
+#[derive(Debug)]
+pub struct Lender {
+    serial: String,
+    memory: SharedStore,
+}
+
+impl Lender {
+    /// What the card keeps without power, as of now.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Store`] when it cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot, EmbeddedError> {
+        Ok(Snapshot {
+            serial: self.serial.clone(),
+            records: self.memory.clone().load()?,
+        })
+    }
+}
+
+/// Memory that can be looked at while a card has it.
+#[derive(Debug, Clone, Default)]
+struct SharedStore(Arc<Mutex<EphemeralStore>>);
+
+impl Store for SharedStore {
+    fn load(&mut self) -> Result<BTreeMap<RecordName, RecordValue>, StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).load()
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        store.commit(changes)
+    }
 }
 
 /// Why there is no card.
@@ -25,6 +71,9 @@ pub enum EmbeddedError {
     /// The card could not be made.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// Its memory could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Embedded {
@@ -36,16 +85,44 @@ impl Embedded {
     /// [`EmbeddedError`] for another serial, or when the card cannot be made.
     pub fn new(serial: &str) -> Result<Self, EmbeddedError> {
         let seed: [u8; 32] = Sha256::digest(serial).into();
+        let memory = SharedStore::default();
         let mut card = Card::personalise(
             &NITROKEY_HSM2,
             &Serial::new(serial)?,
-            Box::new(EphemeralStore::default()),
+            Box::new(memory.clone()),
             Box::new(CardRng::from_seed(seed)),
         )?;
         card.power_on();
         Ok(Self {
             serial: serial.into(),
             card,
+            memory,
+        })
+    }
+
+    /// A way to look at what the card keeps while somebody else has it.
+    #[must_use]
+    pub fn lend(&self) -> Lender {
+        Lender {
+            serial: self.serial.clone(),
+            memory: self.memory.clone(),
+        }
+    }
+
+    /// A card that is as that one was, and draws its randomness from `seed`.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`] when the card cannot be made.
+    pub fn restore(snapshot: &Snapshot, seed: [u8; 32]) -> Result<Self, EmbeddedError> {
+        let store = EphemeralStore::from(snapshot.records.clone());
+        let memory = SharedStore(Arc::new(Mutex::new(store)));
+        let rng = Box::new(CardRng::from_seed(seed));
+        let mut card = Card::open(Box::new(memory.clone()), rng)?;
+        card.power_on();
+        Ok(Self {
+            serial: snapshot.serial.clone(),
+            card,
+            memory,
         })
     }
 }

@@ -1,0 +1,204 @@
+//! A run as text for a terminal or a log.
+
+use std::fmt::Write;
+
+use super::{Entry, Report, Verdict};
+
+/// How to write.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With colours.
+    pub colour: bool,
+}
+
+impl Style {
+    fn paint(self, verdict: Verdict, text: &str) -> String {
+        let code = match verdict {
+            Verdict::Pass => "32",
+            Verdict::Observation | Verdict::KnownDeviation => "33",
+            Verdict::Skip => "2",
+            Verdict::Fail | Verdict::UnexpectedPass | Verdict::Error => "1;31",
+        };
+        if self.colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.into()
+        }
+    }
+
+    /// What is wrong with one scenario, with the exchange that shows it and the line that repeats it.
+    #[must_use]
+    pub fn trouble(self, entry: &Entry) -> String {
+        let mut out = String::new();
+        let word = self.paint(entry.verdict, &entry.verdict.word().to_uppercase());
+        let _ = writeln!(out, "{word} {}", entry.id);
+        let _ = writeln!(out, "  {}", entry.title);
+        if let Some(finding) = &entry.finding {
+            let _ = writeln!(out, "  expected  {}", finding.expected);
+            let _ = writeln!(out, "  found     {}", finding.found);
+            let shown = finding.exchange.and_then(|number| number.checked_sub(1));
+            if let Some(exchange) = shown.and_then(|index| entry.exchanges.get(index)) {
+                let number = finding.exchange.unwrap_or_default();
+                let _ = writeln!(
+                    out,
+                    "  exchange  {number}: {} > {}",
+                    short(&exchange.command),
+                    short(&exchange.response)
+                );
+            }
+        }
+        if let Some(reason) = &entry.reason {
+            let _ = writeln!(out, "  because   {reason}");
+        }
+        if !entry.source.is_empty() {
+            let _ = writeln!(out, "  source    {}", entry.source);
+        }
+        let _ = writeln!(out, "  again     {}", entry.rerun);
+        out
+    }
+
+    /// The whole run: the card, each area, what is wrong, what did not run and why, the count.
+    #[must_use]
+    pub fn whole(self, report: &Report) -> String {
+        let mut out = String::new();
+        let areas = areas(report);
+        let widest = areas.iter().map(|(area, _)| area.len()).max().unwrap_or(0);
+        for (area, entries) in &areas {
+            let marks: String = entries.iter().map(|entry| self.mark(entry)).collect();
+            let good = entries.iter().filter(|entry| !entry.verdict.is_bad());
+            let ran = |entry: &&&Entry| entry.verdict != Verdict::Skip;
+            let (good, all) = (good.filter(ran).count(), entries.iter().filter(ran).count());
+            let _ = writeln!(
+                out,
+                "{area:widest$}  {:>7}  {marks}",
+                format!("{good}/{all}")
+            );
+        }
+        let _ = writeln!(out);
+        for verdict in [Verdict::Error, Verdict::Fail, Verdict::UnexpectedPass] {
+            for entry in with(report, verdict) {
+                let _ = writeln!(out, "{}", self.trouble(entry));
+            }
+        }
+        self.notes(&mut out, report);
+        if let Some(aborted) = &report.aborted {
+            let left = report.chosen_scenarios - report.results.len();
+            let _ = writeln!(
+                out,
+                "{} the run ended early, {left} scenarios did not run: {aborted}",
+                self.paint(Verdict::Error, "ABORTED")
+            );
+        }
+        let _ = writeln!(out, "{}", self.count(report));
+        out
+    }
+
+    fn notes(self, out: &mut String, report: &Report) {
+        for entry in with(report, Verdict::KnownDeviation) {
+            let reason = entry.reason.as_deref().unwrap_or_default();
+            let word = self.paint(entry.verdict, "known deviation");
+            let _ = writeln!(out, "{word} {}: {reason}", entry.id);
+        }
+        for entry in with(report, Verdict::Observation) {
+            for observation in &entry.observations {
+                let word = self.paint(entry.verdict, "observation");
+                let _ = writeln!(out, "{word} {}: {observation}", entry.id);
+            }
+        }
+        let mut skipped: Vec<(&str, usize)> = Vec::new();
+        for entry in with(report, Verdict::Skip) {
+            let reason = entry.reason.as_deref().unwrap_or_default();
+            match skipped.iter_mut().find(|(other, _)| *other == reason) {
+                Some((_, count)) => *count += 1,
+                None => skipped.push((reason, 1)),
+            }
+        }
+        for (reason, count) in skipped {
+            let word = self.paint(Verdict::Skip, "skipped");
+            let _ = writeln!(out, "{word} {count}: {reason}");
+        }
+    }
+
+    fn mark(self, entry: &Entry) -> String {
+        let mark = match entry.verdict {
+            Verdict::Pass => ".",
+            Verdict::Observation => "o",
+            Verdict::KnownDeviation => "d",
+            Verdict::Skip => "s",
+            Verdict::Fail => "F",
+            Verdict::UnexpectedPass => "U",
+            Verdict::Error => "E",
+        };
+        self.paint(entry.verdict, mark)
+    }
+
+    /// The last line.
+    #[must_use]
+    pub fn count(self, report: &Report) -> String {
+        let all = [
+            Verdict::Pass,
+            Verdict::Observation,
+            Verdict::KnownDeviation,
+            Verdict::Fail,
+            Verdict::UnexpectedPass,
+            Verdict::Error,
+            Verdict::Skip,
+        ];
+        let parts: Vec<String> = all
+            .into_iter()
+            .filter(|verdict| report.count(*verdict) > 0 || *verdict == Verdict::Fail)
+            .map(|verdict| {
+                let text = format!("{} {}", report.count(verdict), verdict.word());
+                match verdict {
+                    Verdict::Fail if report.count(verdict) == 0 => text,
+                    _ => self.paint(verdict, &text),
+                }
+            })
+            .collect();
+        format!(
+            "{} of {} scenarios ran on {} in {:.1} s: {}",
+            report.ran(),
+            report.chosen_scenarios,
+            report.device.serial,
+            report.millis / 1e3,
+            parts.join(", ")
+        )
+    }
+}
+
+fn with(report: &Report, verdict: Verdict) -> impl Iterator<Item = &Entry> {
+    report
+        .results
+        .iter()
+        .filter(move |entry| entry.verdict == verdict)
+}
+
+/// Areas in the order of their first scenario.
+pub(crate) fn areas(report: &Report) -> Vec<(&str, Vec<&Entry>)> {
+    let mut areas: Vec<(&str, Vec<&Entry>)> = Vec::new();
+    for entry in &report.results {
+        match areas.iter_mut().find(|(area, _)| *area == entry.area) {
+            Some((_, entries)) => entries.push(entry),
+            None => areas.push((&entry.area, vec![entry])),
+        }
+    }
+    areas
+}
+
+/// Long hexadecimal text, cut in the middle.
+fn short(digits: &str) -> String {
+    const HEAD: usize = 48;
+    const TAIL: usize = 8;
+    match (
+        digits.get(..HEAD),
+        digits
+            .len()
+            .checked_sub(TAIL)
+            .and_then(|at| digits.get(at..)),
+    ) {
+        (Some(head), Some(tail)) if digits.len() > HEAD + TAIL + 3 => {
+            format!("{head}...{tail}")
+        }
+        _ => digits.into(),
+    }
+}

@@ -1,0 +1,31 @@
+//! GET CHALLENGE: random bytes.
+
+use crate::apdu::apdu;
+use crate::scenario::List;
+
+pub(super) fn add(list: &mut List) {
+    for length in [1, 8, 16, 256, 1024] {
+        list.add(
+            format!("challenge.length.{length}_bytes"),
+            format!("GET CHALLENGE gives {length} bytes when asked for them, without a PIN"),
+        )
+        .source("OpenSC card-sc-hsm.c asks for up to 1024")
+        .run(move |t| {
+            let random = t.ok(apdu(0x0084_0000).le(length))?;
+            t.check(random.len() == length, &format!("{length} bytes"), || {
+                format!("{} bytes", random.len())
+            })
+        });
+    }
+
+    list.add(
+        "challenge.random.differs_each_time",
+        "Two challenges of 32 bytes differ",
+    )
+    .source("common sense")
+    .run(|t| {
+        let one = t.ok(apdu(0x0084_0000).le(32))?;
+        let two = t.ok(apdu(0x0084_0000).le(32))?;
+        t.check(one != two, "two values", || hex::encode_upper(&one))
+    });
+}

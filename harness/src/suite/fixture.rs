@@ -1,0 +1,237 @@
+//! What cards hold when a scenario begins: PINs, a DKEK and keys that everybody can know.
+//!
+//! Keys come onto a card wrapped under the fixture's DKEK, so that no scenario has to make an RSA
+//! key unless it is about making one, and so that the judge knows every private key.
+
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+use super::bench::Stop;
+use super::hand::{Hand, Secrets, select};
+use crate::apdu::apdu;
+use crate::blob::seal::seal;
+use crate::card::Setup;
+use crate::dkek::Dkek;
+use crate::key::curves::CURVES;
+use crate::key::file::KeyFile;
+use crate::key::{EcKey, Key};
+use crate::scenario::Start;
+use crate::secret::Secret;
+
+/// User PIN.
+pub const PIN: &[u8] = b"648219";
+/// SO-PIN.
+pub const SO_PIN: [u8; 8] = *b"57621880";
+/// Slots for key domains of [`Start::Domains`] and [`Start::Keys`].
+pub const SLOTS: u8 = 4;
+
+/// What opens the fixture's cards.
+#[must_use]
+pub fn secrets() -> Secrets {
+    Secrets {
+        pin: Some(Secret::new(PIN.to_vec())),
+        so_pin: Some(SO_PIN),
+    }
+}
+
+/// The two shares of the DKEK in slot 0.
+#[must_use]
+pub fn shares() -> [Dkek; 2] {
+    ["one", "two"].map(|name| {
+        Dkek::new(Sha256::digest(format!("hsm2 harness fixture, DKEK share {name}")).into())
+    })
+}
+
+/// The DKEK in slot 0.
+#[must_use]
+pub fn dkek() -> Dkek {
+    Dkek::assemble(&shares())
+}
+
+/// A key that [`Start::Keys`] puts on a card, with its private part on the host.
+#[derive(Debug)]
+pub struct FixtureKey {
+    /// Number of the key on the card.
+    pub id: u8,
+    /// `rsa-2048`, `aes-256`, or the name of a curve.
+    pub name: String,
+    /// The key itself.
+    pub key: Key,
+    /// The key wrapped under [`dkek`], for every use.
+    pub blob: Vec<u8>,
+}
+
+impl FixtureKey {
+    /// The EC key, when it is one.
+    ///
+    /// # Errors
+    /// [`Stop::Harness`] for another kind.
+    pub fn ec(&self) -> Result<&EcKey, Stop> {
+        match &self.key {
+            Key::Ec(key) => Ok(key),
+            _ => Err(Stop::Harness(format!("{} is no EC key", self.name))),
+        }
+    }
+
+    /// The AES key, when it is one.
+    ///
+    /// # Errors
+    /// [`Stop::Harness`] for another kind.
+    pub fn aes(&self) -> Result<&Secret, Stop> {
+        match &self.key {
+            Key::Aes(key) => Ok(key),
+            _ => Err(Stop::Harness(format!("{} is no AES key", self.name))),
+        }
+    }
+
+    /// Modulus and public exponent of the RSA key, when it is one.
+    ///
+    /// # Errors
+    /// [`Stop::Harness`] for another kind.
+    pub fn rsa(&self) -> Result<(Vec<u8>, Vec<u8>), Stop> {
+        match &self.key {
+            Key::Rsa(key) => Ok((key.modulus(), key.public_exponent())),
+            _ => Err(Stop::Harness(format!("{} is no RSA key", self.name))),
+        }
+    }
+}
+
+/// Sizes of the fixture's RSA keys in bits.
+pub const RSA_BITS: [u16; 5] = [1024, 1536, 2048, 3072, 4096];
+/// Sizes of the fixture's AES keys in bits.
+pub const AES_BITS: [u16; 3] = [128, 192, 256];
+
+/// RSA keys for tests, known to everybody; they protect nothing.
+const RSA_KEYS: [&str; 5] = [
+    include_str!("../../fixtures/rsa-1024.pem"),
+    include_str!("../../fixtures/rsa-1536.pem"),
+    include_str!("../../fixtures/rsa-2048.pem"),
+    include_str!("../../fixtures/rsa-3072.pem"),
+    include_str!("../../fixtures/rsa-4096.pem"),
+];
+
+/// All keys of the fixture: EC keys from 1, RSA keys from 33, AES keys from 49.
+///
+/// # Errors
+/// [`Stop::Harness`] when one cannot be made.
+pub fn keys() -> Result<&'static [FixtureKey], Stop> {
+    static KEYS: OnceLock<Result<Vec<FixtureKey>, String>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| make().map_err(|error| error.to_string()));
+    match keys {
+        Ok(keys) => Ok(keys),
+        Err(error) => Err(Stop::Harness(format!("the fixture's keys: {error}"))),
+    }
+}
+
+/// One key of the fixture by its name.
+///
+/// # Errors
+/// [`Stop::Harness`] when there is none of that name.
+pub fn key(name: &str) -> Result<&'static FixtureKey, Stop> {
+    let found = keys()?.iter().find(|key| key.name == name);
+    found.ok_or_else(|| Stop::Harness(format!("the fixture has no key {name}")))
+}
+
+fn make() -> Result<Vec<FixtureKey>, crate::key::KeyError> {
+    let sentence = |name: &str| Sha256::digest(format!("hsm2 harness fixture, key {name}"));
+    let dkek = dkek();
+    let mut keys = Vec::new();
+    let mut add = |id: u8, name: String, key: Key| {
+        let blob = seal(&key, &dkek, &[])?;
+        keys.push(FixtureKey {
+            id,
+            name,
+            key,
+            blob,
+        });
+        Ok::<_, crate::key::KeyError>(())
+    };
+    for (id, curve) in (1..).zip(&CURVES) {
+        // One byte shorter than the order, so below it.
+        let d = Secret::new(
+            sentence(curve.name)
+                .iter()
+                .copied()
+                .take(curve.width().min(33) - 1)
+                .collect(),
+        );
+        add(id, curve.name.into(), Key::Ec(EcKey::new(curve, &d, None)?))?;
+    }
+    for ((id, bits), pem) in (33..).zip(RSA_BITS).zip(RSA_KEYS) {
+        let KeyFile::Open(key) = KeyFile::parse(&Secret::new(pem.into()))? else {
+            continue;
+        };
+        add(id, format!("rsa-{bits}"), key)?;
+    }
+    for (id, bits) in (49..).zip(AES_BITS) {
+        let name = format!("aes-{bits}");
+        let bytes = sentence(&name);
+        let bytes = bytes.iter().copied().take(usize::from(bits) / 8).collect();
+        add(id, name, Key::aes(Secret::new(bytes))?)?;
+    }
+    Ok(keys)
+}
+
+/// Longest wrapped key that goes into one command through every reader.
+const ONE_COMMAND: usize = 1000;
+
+/// Brings a card to where a scenario begins, whatever it was before. Erases it, unless the scenario
+/// takes any card as it is.
+///
+/// # Errors
+/// [`Stop`].
+pub fn prepare(hand: &mut Hand, start: Start) -> Result<(), Stop> {
+    hand.ok(select())?;
+    if start.effect() < crate::scenario::Effect::Wipes {
+        return Ok(());
+    }
+    let so_pin = hand.so_pin()?;
+    let pin = hand.pin()?;
+    if start == Start::Fresh {
+        // No slots for key domains, as most hosts initialise.
+        let data = [
+            crate::card::cvc::object(0x80, &[&[0x00, 0x01]]),
+            crate::card::cvc::object(0x81, &[pin.expose()]),
+            crate::card::cvc::object(0x82, &[&so_pin]),
+            crate::card::cvc::object(0x91, &[&[3]]),
+        ];
+        hand.ok(apdu(0x8050_0000).data(data.concat()))?;
+        return Ok(());
+    }
+    hand.card().initialize(&Setup {
+        pin: pin.expose(),
+        so_pin: &so_pin,
+        slots: SLOTS,
+    })?;
+    hand.login()?;
+    let shares = shares();
+    let count = u8::try_from(shares.len()).unwrap_or(u8::MAX);
+    hand.card().create_dkek(0, count)?;
+    for share in &shares {
+        hand.card().import_share(0, share)?;
+    }
+    if start == Start::Keys {
+        for key in keys()? {
+            if key.blob.len() <= ONE_COMMAND {
+                hand.card().unwrap_key(key.id, &key.blob)?;
+            } else {
+                hand.card().unwrap_key_in_blocks(key.id, &key.blob)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Selects the applet, and logs in where the scenario begins so.
+///
+/// # Errors
+/// [`Stop`].
+pub fn begin(hand: &mut Hand, start: Start) -> Result<(), Stop> {
+    hand.reset()?;
+    hand.select()?;
+    match start {
+        Start::LoggedIn | Start::Domains | Start::Keys => hand.login(),
+        Start::AsFound | Start::Fresh | Start::Virgin => Ok(()),
+    }
+}
