@@ -17,11 +17,9 @@ use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
 use hsm2_emulator::tlv::{Reader, Writer};
 
-/// SELECT of the applet.
-const SELECT: [u8; 17] = [
-    0x00, 0xA4, 0x04, 0x00, 0x0B, 0xE8, 0x2B, 0x06, 0x01, 0x04, 0x01, 0x81, 0xC3, 0x1F, 0x02, 0x01,
-    0x00,
-];
+#[path = "support/commands.rs"]
+mod commands;
+use commands::{GET_CHALLENGE, SELECT, apdu};
 
 /// The exchange key's number on both cards.
 const EXCHANGE_KEY: u8 = 4;
@@ -36,9 +34,8 @@ fn main() {
     card.generate_rsa(1, 2048);
     card.generate_ec(2, Curve::Secp256r1, &[]);
 
-    let challenge = [0x00, 0x84, 0x00, 0x00, 0x08];
     row("GET CHALLENGE, 8 bytes", Some(micros(2)), 20_000, || {
-        card.ok(&challenge)
+        card.ok(&GET_CHALLENGE)
     });
     row("SELECT the applet", None, 2_000, || card.ok(&SELECT));
     let verify = apdu(0x00, 0x20, 0x00, 0x81, b"648219");
@@ -67,7 +64,7 @@ fn main() {
             let start = Instant::now();
             card.ok(&unwrap);
             let elapsed = start.elapsed();
-            card.ok(&[0x00, 0xE4, 0x02, 0x00, 0x02, 0xCC, 0x03]);
+            card.ok(&commands::delete_key(3));
             elapsed
         })
         .collect();
@@ -143,45 +140,15 @@ impl Host {
 
     fn initialise(&mut self, domains: &[u8]) {
         self.ok(&SELECT);
-        let objects = Writer::new()
-            .element(0x80, &[0, 1])
-            .element(0x81, b"648219")
-            .element(0x82, b"57621880")
-            .raw(domains)
-            .into_vec();
-        self.ok(&apdu(0x80, 0x50, 0, 0, &objects));
+        self.ok(&commands::initialise(domains));
     }
 
     fn generate_ec(&mut self, id: u8, curve: Curve, conditions: &[u8]) -> Vec<u8> {
-        let domain = curve.parameters();
-        let key = Writer::new()
-            .element(0x06, &[4, 0, 0x7F, 0, 7, 2, 2, 2, 2, 3])
-            .element(0x81, domain.p)
-            .element(0x82, domain.a)
-            .element(0x83, domain.b)
-            .element(0x84, domain.g)
-            .element(0x85, domain.n)
-            .into_vec();
-        self.generate(id, &key, conditions)
+        self.ok(&commands::generate_ec(id, curve, conditions))
     }
 
     fn generate_rsa(&mut self, id: u8, bits: u16) -> Vec<u8> {
-        let key = Writer::new()
-            .element(0x06, &[4, 0, 0x7F, 0, 7, 2, 2, 2, 1, 2])
-            .element(0x02, &bits.to_be_bytes())
-            .into_vec();
-        self.generate(id, &key, &[])
-    }
-
-    fn generate(&mut self, id: u8, key: &[u8], conditions: &[u8]) -> Vec<u8> {
-        let template = Writer::new()
-            .element(0x5F29, &[0])
-            .element(0x42, b"UTCA00001")
-            .element(0x7F49, key)
-            .element(0x5F20, b"UTDUMMY00000")
-            .raw(conditions)
-            .into_vec();
-        self.ok(&apdu(0x00, 0x46, id, 0x00, &template))
+        self.ok(&commands::generate_rsa(id, bits))
     }
 
     fn certificates(&self) -> Vec<u8> {
@@ -218,18 +185,6 @@ impl Host {
         assert_eq!(status, [0x90, 0x00], "{}", hex::encode(command));
         data
     }
-}
-
-/// A command with an extended data field and all of the answer wanted.
-fn apdu(cla: u8, ins: u8, p1: u8, p2: u8, data: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(data.len()).expect("a short data field");
-    [
-        &[cla, ins, p1, p2, 0],
-        &length.to_be_bytes()[..],
-        data,
-        &[0, 0],
-    ]
-    .concat()
 }
 
 fn row<T>(name: &str, target: Option<Duration>, runs: usize, mut run: impl FnMut() -> T) {

@@ -1,5 +1,6 @@
-//! What the transport and the process cost: a command over vpcd beside the same command without a
-//! socket, the time from start to the first answer, and resident memory.
+//! What a program behind a reader sees: a command over vpcd beside the same command without a
+//! socket, the time from start to the first answer, resident memory; and what users wait for, over
+//! vpcd from a card file, beside the figures published of another emulator of this card.
 //!
 //! `cargo bench -p hsm2-emulator --bench transport`
 
@@ -16,16 +17,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
-use hsm2_emulator::crypto::CardRng;
+use hsm2_emulator::crypto::{CardRng, Curve, EcPrivateKey};
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
 
-const SELECT: &[u8] = &[
-    0x00, 0xA4, 0x04, 0x00, 0x0B, 0xE8, 0x2B, 0x06, 0x01, 0x04, 0x01, 0x81, 0xC3, 0x1F, 0x02, 0x01,
-    0x00,
-];
-const GET_CHALLENGE: &[u8] = &[0x00, 0x84, 0x00, 0x00, 0x08];
+#[path = "support/commands.rs"]
+mod commands;
+use commands::{GET_CHALLENGE, SELECT, apdu};
+
 const ROUNDS: usize = 20_000;
 
 fn main() {
@@ -40,7 +40,7 @@ fn main() {
     row("GET CHALLENGE 8, Card::transmit", direct, None);
     let served = Served::start(&[&files[0], &files[1]]);
     let mut reader = served.reader(0);
-    let through = median(ROUNDS, || assert_eq!(reader.ask(GET_CHALLENGE).len(), 10));
+    let through = median(ROUNDS, || assert_eq!(reader.ask(&GET_CHALLENGE).len(), 10));
     row("GET CHALLENGE 8, over the vpcd socket", through, None);
     let echo = echo();
     row("  the same bytes to a thread that echoes", echo, None);
@@ -52,7 +52,18 @@ fn main() {
     );
 
     let mut second = served.reader(1);
-    let _ = second.ask(GET_CHALLENGE);
+    let two = median(ROUNDS, || {
+        assert_eq!(reader.ask(&GET_CHALLENGE).len(), 10);
+        assert_eq!(second.ask(&GET_CHALLENGE).len(), 10);
+    });
+    row("  two cards in turn, for each", two / 2, None);
+    let busy = served.processor_ticks();
+    std::thread::sleep(Duration::from_secs(2));
+    println!(
+        "{:<44} {:>9} ticks 0",
+        "processor time of two idle seconds",
+        served.processor_ticks() - busy
+    );
     println!(
         "{:<44} {:>8} KiB   20480 KiB",
         "resident memory, two cards",
@@ -62,13 +73,105 @@ fn main() {
 
     let start_up = median(20, || {
         let served = Served::start(&[&files[0]]);
-        assert_eq!(served.reader(0).ask(GET_CHALLENGE).len(), 10);
+        assert_eq!(served.reader(0).ask(&GET_CHALLENGE).len(), 10);
     });
     row(
         "start, select, first answered command",
         start_up,
         Some(Duration::from_millis(50)),
     );
+
+    println!("\nbeside the published figures of another emulator");
+    let micros = Duration::from_micros;
+    row("GET CHALLENGE 8", through, Some(micros(28)));
+    let served = Served::start(&[&files[0]]);
+    users_operations(&mut served.reader(0));
+    row(
+        "start, select, first answered command",
+        start_up,
+        Some(micros(7_000)),
+    );
+    println!(
+        "{:<44} {:>8} KiB   2560 KiB",
+        "resident memory, one card",
+        served.resident_kib()
+    );
+}
+
+/// What users wait for, each with the published figure of the other emulator as its target.
+fn users_operations(reader: &mut Reader) {
+    let micros = Duration::from_micros;
+    reader.ok(&commands::initialise(&[0x92, 1, 1]));
+    reader.ok(&apdu(0x80, 0x52, 0, 0, &[0x11; 32]));
+    let generate_ec = |id| commands::generate_ec(id, Curve::Secp256r1, &[]);
+    for (id, bits) in [(1, 2048), (2, 4096)] {
+        reader.ok(&commands::generate_rsa(id, bits));
+    }
+    reader.ok(&generate_ec(3));
+    reader.ok(&[0x00, 0x48, 4, 0xB2]);
+
+    let mut rng = CardRng::from_system().unwrap();
+    let peer = EcPrivateKey::generate(Curve::Secp256r1, &mut rng).public_point();
+    let wrap = [0x80, 0x72, 3, 0x92, 0, 0, 0];
+    let blob = reader.ok(&wrap);
+    for (name, runs, command, published) in [
+        (
+            "P-256 sign",
+            1_000,
+            apdu(0x80, 0x68, 3, 0x70, &[0x5A; 32]),
+            540,
+        ),
+        ("P-256 ECDH", 1_000, apdu(0x80, 0x62, 3, 0x80, &peer), 310),
+        (
+            "RSA-2048 sign",
+            300,
+            apdu(0x80, 0x68, 1, 0x33, b"message"),
+            3_500,
+        ),
+        (
+            "RSA-4096 sign",
+            100,
+            apdu(0x80, 0x68, 2, 0x33, b"message"),
+            18_300,
+        ),
+        (
+            "AES-256-CBC, 1 KiB",
+            2_000,
+            apdu(0x80, 0x78, 4, 0x10, &[0x5A; 1024]),
+            160,
+        ),
+        ("wrap a P-256 key", 1_000, wrap.to_vec(), 360),
+    ] {
+        let time = median(runs, || drop(reader.ok(&command)));
+        row(name, time, Some(micros(published)));
+    }
+    for (name, runs, command, published) in [
+        (
+            "unwrap a P-256 key",
+            100,
+            apdu(0x80, 0x74, 5, 0x93, &blob),
+            5_600,
+        ),
+        ("P-256 key generation", 100, generate_ec(5), 4_800),
+        (
+            "RSA-2048 key generation",
+            40,
+            commands::generate_rsa(5, 2048),
+            358_000,
+        ),
+    ] {
+        let mut times: Vec<_> = (0..runs)
+            .map(|_| {
+                let start = Instant::now();
+                reader.ok(&command);
+                let elapsed = start.elapsed();
+                reader.ok(&commands::delete_key(5));
+                elapsed
+            })
+            .collect();
+        times.sort_unstable();
+        row(name, times[runs / 2], Some(micros(published)));
+    }
 }
 
 fn row(name: &str, time: Duration, target: Option<Duration>) {
@@ -97,9 +200,9 @@ fn direct() -> Duration {
     let rng = Box::new(CardRng::from_system().unwrap());
     let mut card = Card::personalise(&NITROKEY_HSM2, &serial, store, rng).unwrap();
     card.power_on();
-    assert!(card.transmit(SELECT).ends_with(&[0x90, 0x00]));
+    assert!(card.transmit(&SELECT).ends_with(&[0x90, 0x00]));
     median(ROUNDS, || {
-        assert_eq!(card.transmit(GET_CHALLENGE).len(), 10)
+        assert_eq!(card.transmit(&GET_CHALLENGE).len(), 10)
     })
 }
 
@@ -118,7 +221,7 @@ fn echo() -> Duration {
         }
     });
     median(ROUNDS, || {
-        assert_eq!(client.ask(GET_CHALLENGE).len(), GET_CHALLENGE.len())
+        assert_eq!(client.ask(&GET_CHALLENGE).len(), GET_CHALLENGE.len())
     })
 }
 
@@ -165,8 +268,18 @@ impl Served {
     fn reader(&self, card: usize) -> Reader {
         let mut reader = Reader::over(TcpStream::connect(&self.ports[card]).unwrap());
         reader.0.write_all(&[0, 1, 1]).unwrap();
-        assert!(reader.ask(SELECT).ends_with(&[0x90, 0x00]));
+        assert!(reader.ask(&SELECT).ends_with(&[0x90, 0x00]));
         reader
+    }
+
+    /// Processor time so far; Linux counts 100 ticks in a second.
+    fn processor_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let stat = stat.unwrap_or_default();
+        // Fields 14 and 15; the second, in brackets, may hold anything.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        ticks.filter_map(|field| field.parse::<u64>().ok()).sum()
     }
 
     fn resident_kib(&self) -> String {
@@ -193,6 +306,13 @@ impl Reader {
     fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self(stream)
+    }
+
+    fn ok(&mut self, command: &[u8]) -> Vec<u8> {
+        let mut data = self.ask(command);
+        let status = data.split_off(data.len() - 2);
+        assert_eq!(status, [0x90, 0x00], "{}", hex::encode(command));
+        data
     }
 
     fn ask(&mut self, payload: &[u8]) -> Vec<u8> {
