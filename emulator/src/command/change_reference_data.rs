@@ -29,6 +29,7 @@ use crate::status::StatusWord;
 /// | 6A80 | no two PINs have this length together (no try is spent), or the old PIN was right and the new one has no allowed length |
 /// | 63Cx | wrong old PIN, x tries are left |
 /// | 6983 | no try is left |
+/// | 6581 | memory could not be written; nothing was compared if that was the spent try |
 #[derive(Debug)]
 pub(super) struct ChangeReferenceData {
     reference: PinReference,

@@ -40,6 +40,7 @@ enum Authority {
 /// | 6985 | INITIALIZE did not enable the command, or enabled it for unblocking only (P1 = 00, 02) |
 /// | 63Cx | wrong SO-PIN, x tries are left |
 /// | 6983 | no try of the SO-PIN is left |
+/// | 6581 | memory could not be written; nothing was compared if that was the spent try |
 /// | 6982 | P1 = 02, 03 and the SO-PIN was not presented |
 ///
 /// 6985 is decided, not recorded: on a genuine token the host's error fits 6985, 6986 and 6900.

@@ -28,6 +28,7 @@ use crate::status::StatusWord;
 /// | 6984 | the user PIN is a transport PIN and must be changed first; no try is spent. Before 2.0 also: the card was never initialised |
 /// | 6300 | query: custodians must authenticate, and have not |
 /// | 63Cx | wrong PIN, x tries are left; for a query: not verified in this session |
+/// | 6581 | the spent try could not be made durable; nothing was compared |
 ///
 /// A query answers 9000 while the PIN counts as verified.
 #[derive(Debug)]

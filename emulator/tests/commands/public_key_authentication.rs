@@ -8,12 +8,12 @@ use hsm2_emulator::tlv::Writer;
 use crate::support::{Reader, lc_data};
 
 /// INITIALIZE DEVICE without a user PIN: SO-PIN and two of three custodians.
-const KEYS_ONLY: &str = "80 50 00 00 0E 82 08 3537363231383830 93 02 0302";
+pub(crate) const KEYS_ONLY: &str = "80 50 00 00 0E 82 08 3537363231383830 93 02 0302";
 
 /// A custodian with a card that holds the key.
-struct Custodian {
+pub(crate) struct Custodian {
     reader: Reader,
-    name: &'static [u8],
+    pub(crate) name: &'static [u8],
     curve: Curve,
 }
 
@@ -91,7 +91,7 @@ impl Custodian {
     }
 
     /// Selects the key, draws a challenge and answers it; returns the word.
-    fn authenticate_at(&mut self, card: &mut Reader) -> u16 {
+    pub(crate) fn authenticate_at(&mut self, card: &mut Reader) -> u16 {
         card.ok(&select_key("A4", self.name));
         let challenge = card.ok("00 84 00 00 08");
         let device_name = card.card.memory().device().unwrap().holder.clone();
@@ -101,7 +101,7 @@ impl Custodian {
     }
 }
 
-fn select_key(purpose: &str, name: &[u8]) -> String {
+pub(crate) fn select_key(purpose: &str, name: &[u8]) -> String {
     let object = Writer::new().element(0x83, name).into_vec();
     format!("00 22 81 {purpose} {}", lc_data(&object))
 }
@@ -116,7 +116,7 @@ fn custodians() -> [Custodian; 3] {
 }
 
 /// A card with three registered custodians, in a new session.
-fn registered(initialize: &str) -> (Reader, [Custodian; 3]) {
+pub(crate) fn registered(initialize: &str) -> (Reader, [Custodian; 3]) {
     let mut card = Reader::virgin();
     card.ok(initialize);
     let mut custodians = custodians();

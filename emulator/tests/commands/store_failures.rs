@@ -65,6 +65,16 @@ fn a_command_that_cannot_be_made_durable_changes_nothing() {
         ("DELETE FILE", "00 E4 02 00 02 CA01", 0),
         ("GENERATE", &generate_ec(1, b"UTCA00001", ""), 0),
         ("INITIALIZE DEVICE, the try", REINITIALISE, 0),
+        (
+            "CHANGE REFERENCE DATA, the try",
+            "00 24 00 81 0C 363438323139 313131313131",
+            0,
+        ),
+        (
+            "RESET RETRY COUNTER, the try",
+            "00 2C 01 81 08 3537363231383830",
+            0,
+        ),
     ];
     for (name, command, commits) in rows {
         let (mut reader, store) = reader();

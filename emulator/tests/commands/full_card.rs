@@ -1,0 +1,86 @@
+//! A card whose memory is full.
+
+use hsm2_emulator::profile::NITROKEY_HSM2;
+
+use crate::state::{generate_ec, image, update};
+use crate::support::Reader;
+
+/// Content of the files that fill the card: a command holds no more in one go.
+const BLOCK: [u8; 1000] = [0x5A; 1000];
+
+fn used(reader: &Reader) -> usize {
+    reader.card.memory().used(&NITROKEY_HSM2.footprint)
+}
+
+/// A card whose memory takes no more files of the size of a block, and how many it took.
+fn full() -> (Reader, u16) {
+    let mut reader = Reader::initialised();
+    for id in 0xCA00..=0xCAFF {
+        let answer = reader.send(&update(id, 0, &BLOCK));
+        if answer.status != 0x9000 {
+            assert_eq!(format!("{:04X}", answer.status), "6A84");
+            return (reader, id - 0xCA00);
+        }
+    }
+    panic!(
+        "256 files of 1000 bytes fit a card of {}",
+        NITROKEY_HSM2.memory
+    );
+}
+
+#[test]
+fn a_card_takes_as_much_as_it_has() {
+    let empty = used(&Reader::initialised());
+    let (mut reader, count) = full();
+    let each = (used(&reader) - empty) / usize::from(count);
+    assert!(each >= BLOCK.len(), "{each}");
+    let free = NITROKEY_HSM2.memory - used(&reader);
+    assert!(free < each, "{free} bytes are free, and {each} did not fit");
+    // To the last byte: a file that leaves one too few is refused, one that fits is not.
+    let overhead = each - BLOCK.len();
+    reader.put(0xCB00, &BLOCK[..free - overhead]);
+    assert_eq!(used(&reader), NITROKEY_HSM2.memory);
+    let one_more = update(0xCB00, u16::try_from(free - overhead).unwrap(), &[0]);
+    reader.refuses(&[
+        ("one byte more", &one_more, 0x6A84),
+        ("an empty file", &update(0xCB01, 0, &[]), 0x6A84),
+        ("a key pair", &generate_ec(1, b"UTCA00001", ""), 0x6A84),
+        ("a secret key", "00 48 01 B2", 0x6A84),
+    ]);
+    reader.run(&[
+        (
+            "as many bytes in the same place",
+            &update(0xCA00, 0, &[1; 1000]),
+            0x9000,
+        ),
+        ("the scratch file", &update(0x2F10, 0, &[1; 1000]), 0x9000),
+        ("logging in", "00 20 00 81 06 363438323139", 0x9000),
+    ]);
+}
+
+#[test]
+fn what_is_deleted_can_be_used_again() {
+    let (mut reader, count) = full();
+    let before = used(&reader);
+    let files = image(reader.card.memory());
+    let gone = [0xCA00, 0xCA07, 0xCA00 + count - 1];
+    for id in gone {
+        reader.ok(&format!("00 E4 02 00 02 {id:04X}"));
+    }
+    assert!(used(&reader) + gone.len() * BLOCK.len() <= before);
+
+    reader.ok(&generate_ec(1, b"UTCA00001", ""));
+    reader.ok("00 E4 02 00 02 CC01");
+    reader.ok("00 E4 02 00 02 CE01");
+    for id in gone {
+        reader.put(id, &BLOCK);
+    }
+    assert_eq!(used(&reader), before, "no byte was lost on the way");
+    reader.refused(&update(0xCAFF, 0, &BLOCK), 0x6A84);
+    assert_eq!(image(reader.card.memory()).len(), files.len());
+
+    for id in 0xCA00..0xCA00 + count {
+        reader.ok(&format!("00 E4 02 80 02 {id:04X}"));
+    }
+    assert_eq!(used(&reader), used(&Reader::initialised()));
+}
