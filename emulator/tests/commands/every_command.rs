@@ -66,7 +66,7 @@ impl Session {
 
     fn set_up(&mut self) {
         self.ok(SELECT_APPLET);
-        let objects = "80 02 0001 81 06 363438323139 82 08 3537363231383830 91 01 03 92 01 02";
+        let objects = "80 02 0005 81 06 363438323139 82 08 3537363231383830 91 01 03 92 01 02";
         self.ok(&format!("80 50 00 00 {}", lc_data(&bytes(objects))));
         self.ok(&format!("80 52 00 00 20 {} 00", "11".repeat(32)));
         self.ok(&format!("80 52 00 00 20 {} 00", "22".repeat(32)));
@@ -83,6 +83,8 @@ impl Session {
         self.ok(&format!("00 2C 01 81 {}", lc_data(SO_PIN)));
         self.ok(&format!("00 20 00 88 {}", lc_data(SO_PIN)));
         self.log_in();
+        self.ok("80 5A 01 81 08");
+        self.ok("80 5A 00 81");
     }
 
     fn log_in(&mut self) {
@@ -188,6 +190,7 @@ fn seed_and_commands_determine_every_byte() {
         .collect();
     for (ins, name) in [
         (0x46, "key pairs"),
+        (0x5A, "session PINs"),
         (0x62, "their agreed points"),
         (0x68, "signatures"),
         (0x72, "wrapped keys"),

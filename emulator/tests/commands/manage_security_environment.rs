@@ -1,7 +1,9 @@
 //! MANAGE SECURITY ENVIRONMENT; the forms with a protocol are in `general_authenticate`.
 
+use hsm2_emulator::tlv::Reader as Tlv;
+
 use crate::public_key_authentication::{KEYS_ONLY, registered, select_key};
-use crate::support::Reader;
+use crate::support::{Reader, lc_data};
 
 const ROOT: &[u8] = b"ZZVIRTROOT00001";
 
@@ -39,4 +41,17 @@ fn a_custodian_is_selected_by_name_until_he_has_authenticated() {
     assert_eq!(one.authenticate_at(card), 0x9000);
     card.refused(&select_key("A4", one.name), 0x6985);
     card.ok(&select_key("A4", two.name));
+}
+
+#[test]
+fn a_key_stays_selected_until_another_one_is() {
+    let mut reader = Reader::initialised();
+    reader.ok(&select_key("B6", ROOT));
+    reader.refused(&select_key("B6", b"ZZNOBODY00001"), 0x6A88);
+    let other = Reader::named("VT0000002");
+    let chain = other.card.memory().device().unwrap().certificates.clone();
+    let mut chain = Tlv::new(&chain);
+    chain.expect(0x7F21).unwrap();
+    let issuer = chain.expect(0x7F21).unwrap().value;
+    reader.ok(&format!("00 2A 00 BE {}", lc_data(issuer)));
 }

@@ -1,6 +1,7 @@
 //! PSO VERIFY CERTIFICATE: a card and the chain of another one.
 
-use hsm2_emulator::cvc::{SignedBody, tag};
+use hsm2_emulator::crypto::CardRng;
+use hsm2_emulator::cvc::{self, CertificateFields, Parameters, Role, SignedBody, tag};
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
 
 use crate::public_key_authentication::select_key;
@@ -49,6 +50,28 @@ fn altered(content: &[u8], alter: impl Fn(u16, &[u8]) -> Option<Vec<u8>>) -> Vec
         .into_vec()
 }
 
+/// A certificate that the device of the chain issued: its signature is right.
+fn signed_by_a_device() -> Vec<u8> {
+    let other = Reader::named("VT0000002");
+    let device = other.card.memory().device().unwrap();
+    let key = device.key().unwrap();
+    let fields = CertificateFields {
+        authority: &device.holder,
+        holder: b"ZZVT000009900001",
+        role: Role::Device,
+        effective: [2, 6, 0, 1, 0, 1],
+        expiration: [3, 6, 0, 1, 0, 1],
+        extensions: None,
+    };
+    let mut rng = CardRng::from_seed([9; 32]);
+    let certificate = cvc::issue(&fields, key, Parameters::Inherited, key, &mut rng).unwrap();
+    Tlv::new(&certificate)
+        .expect(0x7F21)
+        .unwrap()
+        .value
+        .to_vec()
+}
+
 #[test]
 fn a_chain_is_followed_down_from_the_root_whoever_asks() {
     let chain = Chain::new();
@@ -79,7 +102,7 @@ fn every_refusal_has_its_word() {
     let rsa = altered(issuer, |tag, value| match tag {
         tag::PUBLIC_KEY => Some(
             Writer::new()
-                .element(0x06, &hsm2_emulator::cvc::OID_RSA_SHA256)
+                .element(0x06, &cvc::OID_RSA_SHA256)
                 .element(0x81, &[0xC1; 128])
                 .element(0x82, &[1, 0, 1])
                 .into_vec(),
@@ -93,11 +116,7 @@ fn every_refusal_has_its_word() {
         _ => Some(value.to_vec()),
     });
     let framed_and_more = [&Writer::new().element(0x7F21, issuer).into_vec()[..], &[0]].concat();
-    // What a device would sign.
-    let below_device = altered(device, |tag, value| match tag {
-        tag::AUTHORITY => Some(holder(device).to_vec()),
-        _ => Some(value.to_vec()),
-    });
+    let below_device = signed_by_a_device();
     let cut = &issuer[..issuer.len() - 1];
 
     let mut reader = Reader::initialised();
