@@ -10,6 +10,7 @@ mod change_reference_data;
 mod cipher;
 mod decipher;
 mod delete_file;
+mod derive_ec_key;
 mod enumerate_objects;
 mod external_authenticate;
 mod general_authenticate;
@@ -104,6 +105,7 @@ pub static COMMANDS: &[Entry] = &[
     entry::<sign::Sign>(PROPRIETARY, 0x68, "SIGN"),
     entry::<wrap_key::WrapKey>(PROPRIETARY, 0x72, "WRAP KEY"),
     entry::<unwrap_key::UnwrapKey>(PROPRIETARY, 0x74, "UNWRAP KEY"),
+    entry::<derive_ec_key::DeriveEcKey>(PROPRIETARY, 0x76, "DERIVE EC KEY"),
     entry::<cipher::Cipher>(PROPRIETARY, 0x78, "ENCIPHER, DECIPHER, MAC"),
     entry::<external_authenticate::ExternalAuthenticate>(ISO, 0x82, "EXTERNAL AUTHENTICATE"),
     entry::<get_challenge::GetChallenge>(ISO, 0x84, "GET CHALLENGE"),

@@ -10,6 +10,7 @@
 pub mod curve;
 pub mod ec;
 pub mod hash;
+pub mod kdf;
 pub mod random;
 pub mod rsa;
 pub mod symmetric;

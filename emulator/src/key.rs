@@ -26,7 +26,7 @@ pub struct Key {
 ///
 /// ```text
 /// 90 04   remaining uses, big endian; absent: unlimited
-/// 91 n    allowed algorithms, one byte each; absent: every algorithm but derivation (84, 98)
+/// 91 n    allowed algorithms, one byte each; absent: every algorithm but derivation (84, 98, 99)
 /// 92 01   key domain
 /// 93 01   wrapping key; stored, without function
 /// ```
@@ -46,12 +46,13 @@ impl KeyAttributes {
     /// Whether the key may be used with this algorithm.
     ///
     /// Without a list everything is allowed but key derivation: a genuine token refuses 98 unless
-    /// it is listed. That 84 must be listed too is inferred: see [`KeyAttributes::may_exchange`].
+    /// it is listed. That 84 and 99 must be listed too is inferred: see
+    /// [`KeyAttributes::may_exchange`]; for 99, hosts list it wherever they mean to use it.
     #[must_use]
     pub fn allow(&self, algorithm: u8) -> bool {
         match &self.algorithms {
             Some(list) => list.contains(&algorithm),
-            None => !matches!(algorithm, DERIVE_EC | DERIVE_XKEK),
+            None => !matches!(algorithm, DERIVE_EC | DERIVE_XKEK | DERIVE_SECRET),
         }
     }
 
@@ -68,7 +69,9 @@ impl KeyAttributes {
 }
 
 /// Algorithm identifier of EC key derivation.
-const DERIVE_EC: u8 = 0x98;
+pub(crate) const DERIVE_EC: u8 = 0x98;
+/// Algorithm identifier of derivation from an AES key.
+pub(crate) const DERIVE_SECRET: u8 = 0x99;
 /// Algorithm identifier of key agreement that shows the shared point.
 const ECDH: u8 = 0x80;
 

@@ -1,11 +1,12 @@
-//! ENCIPHER, DECIPHER and MAC with an AES key, `80 78`.
+//! ENCIPHER, DECIPHER, MAC and DERIVE with an AES key, `80 78`.
 
 use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
-use crate::crypto::symmetric;
+use crate::crypto::{kdf, symmetric};
 use crate::id::KeyId;
+use crate::key::DERIVE_SECRET;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -16,6 +17,7 @@ use crate::status::StatusWord;
 /// 10   CBC encipher   n·16 -> n·16      the initial vector is zero: hosts XOR theirs themselves
 /// 11   CBC decipher   n·16 -> n·16
 /// 18   CMAC           any length -> 16
+/// 99   derive         any length -> 32  see [`kdf::derive`]; only a key that lists 99
 /// ```
 ///
 /// # Errors
@@ -29,8 +31,7 @@ use crate::status::StatusWord;
 /// | 6A81 | unknown algorithm, not in the key's list, or for another kind of key |
 /// | 6A80 | the data is no multiple of 16 |
 ///
-/// Source: a genuine token for 6A81 of all three on RSA and EC keys. Derivation (99) is not among
-/// the algorithms: its rule is not published.
+/// Source: a genuine token for 6A81 of 10, 11 and 99 on RSA and EC keys.
 #[derive(Debug)]
 pub(super) struct Cipher {
     key: KeyId,
@@ -60,6 +61,7 @@ impl Command for Cipher {
             0x10 => symmetric::aes_cbc_encrypt(key, &[0; 16], input)?,
             0x11 => symmetric::aes_cbc_decrypt(key, &[0; 16], input)?,
             0x18 => symmetric::aes_cmac(key, input)?.to_vec(),
+            DERIVE_SECRET => kdf::derive(key, input)?.to_vec(),
             _ => return Err(StatusWord::FunctionNotSupported),
         };
         Ok(Response::data(result))

@@ -79,6 +79,20 @@ impl EcPrivateKey {
         Ok(Self::new(curve, padded))
     }
 
+    /// The key whose scalar is the sum of this one and `addend`, modulo n; its public point is the
+    /// sum of the public points.
+    ///
+    /// `addend` is taken as by [`EcPrivateKey::from_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`EcPrivateKey::from_bytes`], and [`Error::Range`] when the sum is zero.
+    pub fn plus(&self, addend: &[u8]) -> Result<Self, Error> {
+        let curve = self.curve();
+        let addend = Self::from_bytes(curve, addend)?;
+        let sum = operations(curve).add_secrets(&self.0.secret, &addend.0.secret)?;
+        Ok(Self::new(curve, sum))
+    }
+
     fn new(curve: Curve, secret: Zeroizing<Vec<u8>>) -> Self {
         Self(Arc::new(Inner {
             curve,

@@ -10,6 +10,7 @@ mod change_reference_data;
 mod channel;
 mod decipher;
 mod delete_file;
+mod derive_ec_key;
 mod dispatch;
 mod domain_model;
 mod enumerate_objects;

@@ -50,6 +50,49 @@ fn a_known_key_gives_the_published_answers() {
 }
 
 #[test]
+fn a_key_that_lists_it_derives_secrets() {
+    let mut reader = Reader::initialised_with("92 01 01");
+    reader.ok("00 48 01 B2 06 91 04 10111899");
+    let derived = reader.ok("80 78 01 99 05 0102030405 00");
+    assert_eq!(derived.len(), 32);
+    assert_eq!(reader.ok("80 78 01 99 05 0102030405 20"), derived);
+    assert_ne!(reader.ok("80 78 01 99 05 0102030406 20"), derived);
+    reader.ok("00 48 02 B2 03 91 01 99");
+    assert_ne!(reader.ok("80 78 02 99 05 0102030405 00"), derived);
+    reader.run(&[
+        ("Le too small", "80 78 01 99 01 00 1F", 0x6700),
+        ("no parameter", "80 78 01 99", 0x6700),
+        ("two uses", "00 48 03 B0 09 91 01 99 90 04 00000002", 0x9000),
+        ("first", "80 78 03 99 01 00 00", 0x9000),
+        (
+            "another algorithm costs none",
+            "80 78 03 10 01 00 00",
+            0x6A81,
+        ),
+        ("second", "80 78 03 99 01 00 00", 0x9000),
+        ("no third", "80 78 03 99 01 00 00", 0x6984),
+    ]);
+}
+
+#[test]
+fn a_known_key_derives_what_openssl_derives() {
+    // AES-128, 40 to 4F, with the list 10 11 18 99.
+    let blobs = crate::vectors::blobs();
+    let vector = &blobs["vectors"][0];
+    let blob = vector["blob"].as_str().unwrap();
+    let dkek = blobs["dkek"].as_str().unwrap();
+    let mut reader = Reader::initialised_with("92 01 01");
+    reader.ok(&format!("80 52 00 00 20 {dkek} 00"));
+    reader.ok(&format!("80 74 05 93 {:02X} {blob}", blob.len() / 2));
+    // openssl kdf -keylen 32 -kdfopt digest:SHA256 -kdfopt hexkey:4041..4F
+    //             -kdfopt hexinfo:0102030405 HKDF
+    assert_eq!(
+        hex::encode(reader.ok("80 78 05 99 05 0102030405 00")),
+        "a8fa959fe4b5468bf4ab7a5e8ffe3f26c62b4d231ceb05beb240f231abf51788"
+    );
+}
+
+#[test]
 fn every_refusal_has_its_word() {
     let mut reader = reader();
     reader.run(&[
@@ -80,7 +123,7 @@ fn every_refusal_has_its_word() {
             "80 78 02 10 10 000102030405060708090A0B0C0D0E0F 00",
             0x9000,
         ),
-        ("derivation", "80 78 01 99 01 00 00", 0x6A81),
+        ("derivation, not listed", "80 78 01 99 01 00 00", 0x6A81),
         ("signature", "80 68 01 70 01 00 00", 0x6A81),
         ("two uses", "00 48 06 B0 06 90 04 00000002", 0x9000),
         ("a failed use costs nothing", "80 78 06 10 01 00 00", 0x6A80),

@@ -25,6 +25,9 @@ pub(super) trait Operations: Sync {
     /// A uniformly distributed scalar in 1..n-1.
     fn generate_secret(&self, rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>>;
 
+    /// The sum of two scalars of full width in 1..n-1, modulo n; fails when it is zero.
+    fn add_secrets(&self, one: &[u8], other: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error>;
+
     /// Fails unless the bytes are a point of the curve.
     fn check_point(&self, point: &[u8]) -> Result<(), Error>;
 
@@ -71,6 +74,14 @@ where
     fn generate_secret(&self, rng: &mut dyn CryptoRng) -> Zeroizing<Vec<u8>> {
         let secret = Zeroizing::new(random_scalar::<C>(rng));
         Zeroizing::new(secret.to_repr().to_vec())
+    }
+
+    fn add_secrets(&self, one: &[u8], other: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let sum = Zeroizing::new(*scalar::<C>(one)? + *scalar::<C>(other)?);
+        if bool::from(sum.is_zero()) {
+            return Err(Error::Range);
+        }
+        Ok(Zeroizing::new(sum.to_repr().to_vec()))
     }
 
     fn check_point(&self, point: &[u8]) -> Result<(), Error> {

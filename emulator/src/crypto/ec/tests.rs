@@ -375,6 +375,30 @@ fn debug_shows_the_curve_only() {
     assert_eq!(format!("{key:?}"), "EcPrivateKey(secp256r1, ..)");
 }
 
+#[test]
+fn sums_of_keys_are_taken_modulo_the_order_on_every_curve() {
+    for curve in Curve::ALL {
+        let order = curve.parameters().n;
+        let mut last = order.to_vec();
+        *last.last_mut().unwrap() -= 1;
+        let key = |scalar: &[u8]| EcPrivateKey::from_bytes(curve, scalar).unwrap();
+        let sum = |one: &[u8], other: &[u8]| key(one).plus(other).map(|sum| sum.public_point());
+        assert_eq!(sum(&[1], &[2]), Ok(key(&[3]).public_point()), "{curve}");
+        assert_eq!(sum(&last, &[2]), Ok(key(&[1]).public_point()), "{curve}");
+        assert_eq!(sum(&[2], &last), Ok(key(&[1]).public_point()), "{curve}");
+        for (one, other, error) in [
+            (&last[..], &[1][..], Error::Range),
+            (&[1], &last, Error::Range),
+            (&[1], &[], Error::Range),
+            (&[1], &[0], Error::Range),
+            (&[1], order, Error::Range),
+            (&[1], &[&[0], &last[..]].concat(), Error::Length),
+        ] {
+            assert_eq!(sum(one, other), Err(error), "{curve}");
+        }
+    }
+}
+
 mod card_vectors {
     use super::*;
     use serde_json::Value;
