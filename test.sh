@@ -56,6 +56,7 @@ gpgsm gpgsm
 /usr/lib/gnupg*/scdaemon scdaemon
 ip iproute2
 unshare util-linux
+chromium chromium
 setpriv util-linux
 LIST
 }
@@ -106,7 +107,7 @@ check "Rust components" rust_components
 run_tests() {
     local file=$log/tests status counts
     headline "Tests"
-    HSM2_PCSC_TESTS=required cargo test --locked --workspace --all-features --no-fail-fast 2>&1 |
+    HSM2_PCSC_TESTS=required HSM2_BROWSER_TESTS=required cargo test --locked --workspace --all-features --no-fail-fast 2>&1 |
         tee "$file"
     status=${PIPESTATUS[0]}
     read -r -a counts < <(awk '/^test result: / {

@@ -24,7 +24,13 @@ Exit codes:
   7  a file cannot be read or written, or exists already
   8  a password is needed and there is nowhere to get it from
   9  a drill ended otherwise than it must
- 10  a card cannot be reached or may not be erased";
+ 10  a card cannot be reached or may not be changed or erased
+ 11  a run ended early: the card was removed, or the harness is at fault
+ 12  there is no such reader
+ 13  there is no card in the reader
+ 14  the PC/SC service does not answer
+ 15  the card in the reader is no SmartCard-HSM
+ 16  no scenario ran";
 
 /// Conformance scenarios, drills and key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
 ///

@@ -1,5 +1,6 @@
 //! What a run showed. The JSON form of [`Report`] is the source; all other forms are made of it.
 
+pub mod page;
 pub mod survey;
 pub mod text;
 

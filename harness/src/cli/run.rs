@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Exit, Failure, files, print};
 use crate::device::Unknown;
 use crate::guard::{Consent, Denied};
+use crate::report::page::page;
 use crate::report::text::Style;
 use crate::report::{Entry, Report};
 use crate::scenario::{Effect, Scenario};
@@ -70,6 +71,9 @@ pub(super) struct Run {
     /// Write the report as JSON, the source of all other forms
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write the report as one page for a browser, which needs no network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Say nothing but what is wrong, and the count
     #[arg(long, short)]
     quiet: bool,
@@ -220,6 +224,9 @@ impl Run {
         if let Some(path) = &self.json {
             let text = serde_json::to_string_pretty(report).unwrap_or_default();
             files::write_report(path, &text)?;
+        }
+        if let Some(path) = &self.html {
+            files::write_report(path, &page(&[report]))?;
         }
         Ok(())
     }

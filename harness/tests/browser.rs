@@ -1,0 +1,177 @@
+//! The page of a report in headless Chromium, as wide as a desk and as a telephone.
+//!
+//! Without Chromium every test is reported as ignored, by name; `HSM2_BROWSER_TESTS=required` turns
+//! that into failures.
+
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use hsm2_harness::report::page::page;
+use hsm2_harness::report::{Report, Verdict};
+use hsm2_harness::suite::bench::Finding;
+use libtest_mimic::{Arguments, Trial};
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_hsm2-harness");
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// What the page says of itself once it is drawn: appended to a copy of it, runs in the browser.
+const PROBE: &str = r#"<script>
+const all = (what) => [...document.querySelectorAll(what)];
+all("details.scenario").forEach((one) => { one.open = true; one.dispatchEvent(new Event("toggle")); });
+all("details.exchange").forEach((one) => { one.open = true; });
+const said = {
+  drawn: document.documentElement.dataset.drawn === "true",
+  title: document.querySelector("h1").textContent,
+  width: innerWidth, needed: document.documentElement.scrollWidth,
+  targets: all(".target").length, cells: all(".cell").length, differing: all(".pair.differs").length,
+  scenarios: all("details.scenario").length, exchanges: all("details.exchange").length,
+  culprits: all(".exchange.culprit").length, slots: all("svg rect").length,
+  header: all(".exchange td").some((cell) => cell.textContent.startsWith("CLA 00  INS A4")),
+  nameless: all("button").filter((one) => !(one.textContent.trim() || one.ariaLabel)).length,
+};
+document.getElementById("filter").value = "identify.atr.is_known";
+document.getElementById("filter").dispatchEvent(new Event("input"));
+said.filtered = all("details.scenario:not([hidden])").length;
+parent.postMessage(JSON.stringify(said), "*");
+</script>"#;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let browser = browser();
+    let required = std::env::var_os("HSM2_BROWSER_TESTS").is_some_and(|value| value == "required");
+    let trials = [
+        (
+            "browser::one_run_at_a_desk",
+            1280,
+            one_run as fn(&Path, u32),
+        ),
+        ("browser::one_run_on_a_telephone", 390, one_run),
+        ("browser::two_runs_at_a_desk", 1280, two_runs),
+        ("browser::two_runs_on_a_telephone", 390, two_runs),
+    ]
+    .map(|(name, width, body)| {
+        let browser = browser.clone();
+        let ignored = browser.is_none() && !required;
+        Trial::test(name, move || {
+            let Some(browser) = browser else {
+                return Err("cannot run: no chromium (Debian package chromium)".into());
+            };
+            body(&browser, width);
+            Ok(())
+        })
+        .with_ignored_flag(ignored)
+    });
+    libtest_mimic::run(&arguments, trials.into()).exit_code()
+}
+
+fn browser() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .flat_map(|directory| BROWSERS.map(|name| directory.join(name)))
+        .find(|candidate| candidate.is_file())
+}
+
+/// A small run: the folder of its files, and its report.
+fn run() -> (tempfile::TempDir, Report) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let status = Command::new(HARNESS)
+        .args(["run", "identify.*", "--quiet", "--json"])
+        .arg(folder.path().join("report.json"))
+        .arg("--html")
+        .arg(folder.path().join("page.html"))
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("the harness starts");
+    assert!(status.success());
+    let json = fs::read(folder.path().join("report.json")).expect("the report");
+    (
+        folder,
+        serde_json::from_slice(&json).expect("a report is JSON"),
+    )
+}
+
+/// What the page shows is what the report holds.
+fn one_run(browser: &Path, width: u32) {
+    let (folder, report) = run();
+    let page = fs::read_to_string(folder.path().join("page.html")).expect("the page");
+    let said = ask(browser, folder.path(), &page, width);
+    let exchanges: usize = report.results.iter().map(|one| one.exchanges.len()).sum();
+    assert_eq!(said["title"], "The card answers as expected", "{said}");
+    assert_eq!(said["targets"], 1, "{said}");
+    assert_eq!(said["cells"], report.results.len(), "{said}");
+    assert_eq!(said["scenarios"], report.results.len(), "{said}");
+    assert_eq!(said["exchanges"], exchanges, "{said}");
+    assert!(exchanges > report.results.len(), "{said}");
+    assert_eq!(said["header"], true, "SELECT is decoded: {said}");
+    assert_eq!(said["culprits"], 0, "{said}");
+    assert_eq!(said["filtered"], 1, "{said}");
+}
+
+/// Where two runs differ shows, and so does the exchange that is to blame.
+fn two_runs(browser: &Path, width: u32) {
+    let (folder, report) = run();
+    let mut other = report.clone();
+    other.device.place = "pcsc: a reader with a long name, as readers have 00 00".into();
+    let entry = other.results.last_mut().expect("scenarios ran");
+    entry.verdict = Verdict::Fail;
+    entry.finding = Some(Finding {
+        expected: "9000".into(),
+        found: "6A80".into(),
+        exchange: Some(1),
+    });
+    let page = page(&[&report, &other]);
+    let said = ask(browser, folder.path(), &page, width);
+    let title = "The card departs from what is expected of it";
+    assert_eq!(said["title"], title, "{said}");
+    assert_eq!(said["targets"], 2, "{said}");
+    assert_eq!(said["cells"], 2 * report.results.len(), "{said}");
+    assert_eq!(said["differing"], 1, "{said}");
+    assert_eq!(said["culprits"], 1, "{said}");
+}
+
+/// Draws a page and hands out what the probe says.
+fn ask(browser: &Path, folder: &Path, page: &str, width: u32) -> serde_json::Value {
+    let probed = folder.join("probed.html");
+    fs::write(&probed, page.replace("</body>", &format!("{PROBE}</body>"))).expect("a file");
+    // A window cannot be as narrow as a telephone, a frame can.
+    let outer = folder.join("outer.html");
+    let frame = format!(
+        "<body><script>onmessage = (event) => document.body.replaceChildren(event.data);</script>\
+         <iframe width={width} height=900 style='border:0' src=probed.html></iframe></body>"
+    );
+    fs::write(&outer, frame).expect("a file");
+    let output = Command::new("timeout")
+        .args(["--kill-after=5", "60"])
+        .arg(browser)
+        // Its sandbox does not work for root and in containers; it shows a file of our own.
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .arg(format!(
+            "--user-data-dir={}",
+            folder.join("profile").display()
+        ))
+        .args(["--window-size=1400,1000", "--virtual-time-budget=10000"])
+        .arg("--dump-dom")
+        .arg(format!("file://{}", outer.display()))
+        .output()
+        .expect("coreutils' timeout starts");
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let said = dom
+        .split("<body>")
+        .nth(1)
+        .and_then(|rest| rest.split("</body>").next());
+    let said =
+        said.unwrap_or_else(|| panic!("no page: {dom}{}", String::from_utf8_lossy(&output.stderr)));
+    let said: serde_json::Value =
+        serde_json::from_str(said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!(said["drawn"], true, "{said}");
+    assert_eq!(said["width"], width, "{said}");
+    assert!(
+        said["needed"].as_u64() <= Some(width.into()),
+        "the page is wider than the window: {said}"
+    );
+    assert_eq!(said["nameless"], 0, "a button without a name: {said}");
+    said
+}
