@@ -107,6 +107,9 @@ impl Session {
         for algorithm in ["10", "11", "18"] {
             self.ok(&format!("80 78 03 {algorithm} {plain} 00"));
         }
+        self.ok(&generate_command(5, &ec_template(curve, "91 02 9870")));
+        self.ok("80 76 05 06 02 98 01");
+        self.ok(&crypto_command(0x68, 6, 0x70, &[0x5A; 32]));
         let blob = self.ok("80 72 01 92 00 00 00");
         self.ok(&unwrap_command(4, &blob));
         self.ok(&crypto_command(0x68, 4, 0x70, &[0x5A; 32]));
