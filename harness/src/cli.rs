@@ -5,8 +5,10 @@ mod dkek;
 mod drill;
 mod files;
 mod progress;
+mod report;
 mod run;
 mod secrets;
+mod sessions;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,10 @@ enum Command {
     // Far larger than the others.
     Run(Box<run::Run>),
     List(run::List),
+    Record(Box<sessions::Record>),
+    Replay(sessions::Replay),
+    Diff(sessions::Diff),
+    Report(report::Report),
     /// DKEK shares: what the custodians of a token keep
     Dkek(dkek::Dkek),
     /// Wrapped keys: look into, seal and open them without a card
@@ -98,6 +104,10 @@ pub fn run() -> ExitCode {
         None => run::run_everything(),
         Some(Command::Run(command)) => command.run(),
         Some(Command::List(command)) => command.run(),
+        Some(Command::Record(command)) => command.run(),
+        Some(Command::Replay(command)) => command.run(),
+        Some(Command::Diff(command)) => command.run(),
+        Some(Command::Report(command)) => command.run(),
         Some(Command::Dkek(command)) => command.run(),
         Some(Command::Blob(command)) => command.run(),
         Some(Command::Drill(command)) => command.run(),

@@ -107,6 +107,15 @@ fn ask(card: &mut dyn Target, command: &[u8]) -> Result<Result<Vec<u8>, u16>, Tr
     }
 }
 
+/// Options byte in the answer to SELECT, when the version has one.
+#[must_use]
+pub fn options(fci: &[u8]) -> Option<u8> {
+    match *proprietary(fci)?.as_slice() {
+        [_, options, _, _, _] => Some(options),
+        _ => None,
+    }
+}
+
 /// Value of tag 85 in template 6F or 62.
 fn proprietary(fci: &[u8]) -> Option<Vec<u8>> {
     let template = Reader::new(fci).element().ok()?;

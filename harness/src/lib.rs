@@ -12,7 +12,9 @@
 //! - [`scenario`], [`scenarios`], [`suite`]: what a card must answer, and running that
 //! - [`expect`]: what each generation of the device is known to do otherwise
 //! - [`device`], [`guard`]: which card it is, and what must never be done to it
+//! - [`fleet`]: all that is known of one device
 //! - [`report`]: what a run showed, as data and as text
+//! - [`trace`]: recorded sessions, and replaying them
 //! - [`cli`]: the command line
 
 pub mod apdu;
@@ -24,6 +26,7 @@ pub mod device;
 pub mod dkek;
 pub mod drill;
 pub mod expect;
+pub mod fleet;
 pub mod guard;
 pub mod judge;
 pub mod key;
@@ -32,5 +35,6 @@ pub mod scenario;
 pub mod scenarios;
 pub mod secret;
 pub mod suite;
+pub mod trace;
 pub mod transport;
 pub mod verify;

@@ -1,5 +1,8 @@
 //! What a run showed. The JSON form of [`Report`] is the source; all other forms are made of it.
 
+pub mod diff;
+pub mod junit;
+pub mod markdown;
 pub mod page;
 pub mod survey;
 pub mod text;

@@ -33,7 +33,9 @@ impl Effect {
 }
 
 /// What a scenario finds when it begins. The applet is selected in each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// Any card as it is; nobody is logged in.
@@ -52,6 +54,19 @@ pub enum Start {
 }
 
 impl Start {
+    /// The word for it in reports and traces.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AsFound => "as-found",
+            Self::LoggedIn => "logged-in",
+            Self::Fresh => "fresh",
+            Self::Domains => "domains",
+            Self::Keys => "keys",
+            Self::Virgin => "virgin",
+        }
+    }
+
     /// What it costs to bring a device there that somebody uses.
     #[must_use]
     pub fn effect(self) -> Effect {

@@ -46,6 +46,7 @@ mod identify;
 mod key_domain;
 mod session;
 mod sign;
+mod timing;
 mod verify;
 mod wrap;
 
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Scenario> {
         sign::add,
         key_domain::add,
         wrap::add,
+        timing::add,
     ] {
         add(&mut list);
     }

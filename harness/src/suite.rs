@@ -10,4 +10,6 @@ pub mod stock;
 pub mod wire;
 
 #[cfg(test)]
+mod mutation;
+#[cfg(test)]
 mod tests;

@@ -11,11 +11,12 @@ use crate::device::Unknown;
 use crate::guard::{Consent, Denied};
 use crate::report::page::page;
 use crate::report::text::Style;
-use crate::report::{Entry, Report};
+use crate::report::{self, Entry, Report};
 use crate::scenario::{Effect, Scenario};
 use crate::scenarios;
 use crate::suite::choice::Choice;
 use crate::suite::runner::{Event, Order, RunError, run};
+use crate::trace;
 use crate::transport::TransportError;
 use crate::transport::place::Place;
 
@@ -74,6 +75,15 @@ pub(super) struct Run {
     /// Write the report as one page for a browser, which needs no network
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write the report as JUnit XML, for build servers
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the report as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Write all that was said to the cards as a trace, secrets left out
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Say nothing but what is wrong, and the count
     #[arg(long, short)]
     quiet: bool,
@@ -163,7 +173,34 @@ pub(super) fn run_everything() -> Result<(), Failure> {
     Bare::parse_from(["run"]).run.run()
 }
 
+/// Runs scenarios on a card at this place, silently but for what a person has to do.
+pub(super) fn quiet_run(place: &Place, choice: &ChoiceArgs) -> Result<Report, Failure> {
+    let all = scenarios::all();
+    let chosen = choice.of(&all)?;
+    let order = Order {
+        all: &all,
+        chosen,
+        place: place.clone(),
+        second: None,
+        seed: 1,
+        consent: Consent::default(),
+        jobs: std::thread::available_parallelism().map_or(1, usize::from),
+        profile: None,
+        tamper: None,
+    };
+    let mut progress = Progress::new(false);
+    progress.announces = false;
+    let outcome = run(&order, &mut |event| progress.hear(&event));
+    progress.clear();
+    outcome.map_err(failure)
+}
+
 impl Run {
+    pub(super) fn with_trace(mut self, path: PathBuf) -> Self {
+        self.trace = Some(path);
+        self
+    }
+
     pub(super) fn run(self) -> Result<(), Failure> {
         let all = scenarios::all();
         let chosen = self.choice.of(&all)?;
@@ -177,6 +214,7 @@ impl Run {
             consent: self.consent()?,
             jobs: self.jobs.unwrap_or(processors),
             profile: self.profile()?,
+            tamper: None,
         };
         let style = Style {
             colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
@@ -228,6 +266,17 @@ impl Run {
         if let Some(path) = &self.html {
             files::write_report(path, &page(&[report]))?;
         }
+        if let Some(path) = &self.junit {
+            let text =
+                report::junit::junit(report).map_err(|what| Failure::new(Exit::File, what))?;
+            files::write_report(path, &text)?;
+        }
+        if let Some(path) = &self.markdown {
+            files::write_report(path, &report::markdown::markdown(report))?;
+        }
+        if let Some(path) = &self.trace {
+            files::write_report(path, &trace::write(report))?;
+        }
         Ok(())
     }
 }
@@ -278,6 +327,7 @@ pub(super) fn transport_exit(error: &TransportError) -> Exit {
 /// Where a run is: one line that is rewritten on a terminal, a line now and then in a log.
 struct Progress {
     quiet: bool,
+    announces: bool,
     terminal: bool,
     begun: Instant,
     shown: Option<Instant>,
@@ -296,6 +346,7 @@ impl Progress {
     fn new(quiet: bool) -> Self {
         Self {
             quiet,
+            announces: !quiet,
             terminal: std::io::stderr().is_terminal(),
             begun: Instant::now(),
             shown: None,
@@ -311,7 +362,7 @@ impl Progress {
             Event::Tell(what) => eprintln!("{what}"),
             Event::Ready(identity, profile, total) => {
                 self.total = *total;
-                if !self.quiet {
+                if self.announces {
                     let kind = if identity.is_virtual { "virtual " } else { "" };
                     print(&format!(
                         "{kind}device {}, firmware {}, {}\nprofile {}: {}\n{total} scenarios\n",

@@ -1,7 +1,7 @@
 //! Who the card is: answer to reset, template, certificates, list of objects.
 
 use crate::apdu::apdu;
-use crate::scenario::List;
+use crate::scenario::{List, Start};
 use crate::suite::hand::{AID, select};
 
 /// Answers to reset of the family's chips with contacts.
@@ -90,10 +90,11 @@ pub(super) fn add(list: &mut List) {
     .source("recorded and verified on firmware 3.x and 4.1")
     .run(|t| {
         let chain = t.chain()?;
+        let holder = String::from_utf8_lossy(&chain.device.holder).into_owned();
         t.check(
-            chain.serial().len() >= 8,
-            "a serial of eight characters",
-            || chain.serial(),
+            holder.len() >= 8,
+            "a holder's name of eight characters, as OpenSC wants it",
+            || holder.clone(),
         )
     });
 
@@ -109,6 +110,19 @@ pub(super) fn add(list: &mut List) {
             "2F02 first, and CC00",
             || format!("{objects:04X?}"),
         )
+    });
+
+    list.add(
+        "identify.objects.empty_card_lists_the_device_alone",
+        "A card that was just initialised lists EF 2F02 and the device key, and nothing else",
+    )
+    .source("recorded on firmware 3.4; vendor Java card service on what INITIALIZE DEVICE erases")
+    .start(Start::Fresh)
+    .run(|t| {
+        let objects = t.objects()?;
+        t.check(objects == [0x2f02, 0xcc00], "2F02 and CC00", || {
+            format!("{objects:04X?}")
+        })
     });
 
     list.add(

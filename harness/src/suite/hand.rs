@@ -55,6 +55,12 @@ impl Hand {
         self.log.len()
     }
 
+    /// How long the card took for the last command, in microseconds.
+    #[must_use]
+    pub fn last_micros(&self) -> u64 {
+        self.log.last_micros()
+    }
+
     /// Hands the exchanges out and begins anew.
     pub fn take_exchanges(&mut self) -> Vec<Exchange> {
         self.card.take_exchanges();

@@ -8,7 +8,7 @@ use super::bench::{Bench, Stop};
 use super::dice::Dice;
 use super::fixture;
 use super::hand::{Hand, Secrets};
-use super::stock::Stock;
+use super::stock::{Stock, Tamper};
 use super::wire::{Exchange, Log};
 use crate::device::Identity;
 use crate::expect::Profile;
@@ -20,7 +20,6 @@ use crate::transport::place::{Opener, Place};
 use crate::transport::{Target, TransportError};
 
 /// What to run, and where.
-#[derive(Debug)]
 pub struct Order<'s> {
     /// All scenarios that there are.
     pub all: &'s [Scenario],
@@ -38,6 +37,19 @@ pub struct Order<'s> {
     pub jobs: usize,
     /// Name and text of a profile to use in place of those of the program.
     pub profile: Option<(String, String)>,
+    /// Something between the scenarios and the cards of this process, for tests of the suite.
+    pub tamper: Option<Tamper>,
+}
+
+impl std::fmt::Debug for Order<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Order")
+            .field("chosen", &self.chosen)
+            .field("place", &self.place)
+            .field("second", &self.second)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What happens in a run.
@@ -177,7 +189,7 @@ impl Cards {
             return Ok(Self {
                 first: identity('A')?,
                 second: Some(identity('B')?),
-                kind: CardsKind::Made(Stock::default()),
+                kind: CardsKind::Made(Stock::tampered(order.tamper.clone())),
             });
         }
         let mut opener = Opener::default();
@@ -214,9 +226,7 @@ impl Cards {
             CardsKind::Made(stock) => ['A', 'B']
                 .into_iter()
                 .map(|name| {
-                    let log = Log::default();
-                    let mut hand =
-                        stock.card(name, Start::AsFound, &log, &mut Dice::new(0, "survey"))?;
+                    let mut hand = stock.honest_card(name, Start::AsFound)?;
                     let serial = hand.chain()?.serial();
                     Ok(survey(name, &serial, &mut hand)?)
                 })
@@ -331,7 +341,7 @@ impl Setting<'_> {
             title: scenario.title.clone(),
             source: scenario.source.clone(),
             effect: scenario.effect().word().into(),
-            start: format!("{:?}", scenario.start),
+            start: scenario.start.word().into(),
             verdict,
             reason,
             finding,

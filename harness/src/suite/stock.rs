@@ -10,13 +10,28 @@ use super::hand::Hand;
 use super::wire::Log;
 use crate::guard::Guard;
 use crate::scenario::Start;
+use crate::transport::Target;
 use crate::transport::embedded::{Embedded, EmbeddedError, Snapshot};
 
 type Shelf = Arc<OnceLock<Result<Snapshot, String>>>;
 
+/// Puts something between a card and its scenario, such as an error.
+pub type Tamper = Arc<dyn Fn(Box<dyn Target>) -> Box<dyn Target> + Send + Sync>;
+
 /// All prepared cards.
-#[derive(Debug, Default)]
-pub struct Stock(Mutex<BTreeMap<(char, Start), Shelf>>);
+#[derive(Default)]
+pub struct Stock {
+    shelves: Mutex<BTreeMap<(char, Start), Shelf>>,
+    tamper: Option<Tamper>,
+}
+
+impl std::fmt::Debug for Stock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stock")
+            .field("shelves", &self.shelves)
+            .finish_non_exhaustive()
+    }
+}
 
 impl From<EmbeddedError> for Stop {
     fn from(error: EmbeddedError) -> Self {
@@ -30,19 +45,54 @@ fn serial(name: char) -> String {
 }
 
 /// A hand with a card of this process.
-fn hold(name: char, card: Embedded, log: Log) -> Hand {
+fn hold(name: char, card: Embedded, log: Log, tamper: Option<&Tamper>) -> Hand {
     let guard = Guard::embedded(&card);
-    Hand::new(name, Box::new(card), guard, log, fixture::secrets())
+    let card: Box<dyn Target> = Box::new(card);
+    let card = match tamper {
+        Some(tamper) => tamper(card),
+        None => card,
+    };
+    Hand::new(name, card, guard, log, fixture::secrets())
 }
 
 impl Stock {
+    /// Cards that are prepared as they are, and tampered with when a scenario gets them: how the
+    /// tests of the suite make broken cards.
+    #[must_use]
+    pub fn tampered(tamper: Option<Tamper>) -> Self {
+        Self {
+            shelves: Mutex::default(),
+            tamper,
+        }
+    }
+
     /// A card that is at this start, with the applet selected.
     ///
     /// # Errors
     /// [`Stop`] when it cannot be brought there.
     pub fn card(&self, name: char, start: Start, log: &Log, dice: &mut Dice) -> Result<Hand, Stop> {
+        self.make(name, start, log, dice, self.tamper.as_ref())
+    }
+
+    /// As [`Stock::card`], and never tampered with.
+    ///
+    /// # Errors
+    /// [`Stop`] when it cannot be brought there.
+    pub fn honest_card(&self, name: char, start: Start) -> Result<Hand, Stop> {
+        let mut dice = Dice::new(0, "honest");
+        self.make(name, start, &Log::default(), &mut dice, None)
+    }
+
+    fn make(
+        &self,
+        name: char,
+        start: Start,
+        log: &Log,
+        dice: &mut Dice,
+        tamper: Option<&Tamper>,
+    ) -> Result<Hand, Stop> {
         if start == Start::Virgin {
-            let mut hand = hold(name, Embedded::new(&serial(name))?, log.clone());
+            let mut hand = hold(name, Embedded::new(&serial(name))?, log.clone(), tamper);
             fixture::begin(&mut hand, start)?;
             return Ok(hand);
         }
@@ -54,7 +104,7 @@ impl Stock {
             Err(error) => return Err(Stop::Harness(format!("{start:?} cannot be had: {error}"))),
         };
         let card = Embedded::restore(snapshot, dice.seed())?;
-        let mut hand = hold(name, card, log.clone());
+        let mut hand = hold(name, card, log.clone(), tamper);
         fixture::begin(&mut hand, start)?;
         Ok(hand)
     }
@@ -65,7 +115,7 @@ impl Stock {
             Start::AsFound | Start::LoggedIn => Start::Keys,
             other => other,
         };
-        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
         shelves.entry((name, start)).or_default().clone()
     }
 }
@@ -77,7 +127,7 @@ fn prepare(name: char, start: Start) -> Result<Snapshot, Stop> {
     };
     let card = Embedded::new(&serial(name))?;
     let lender = card.lend();
-    let mut hand = hold(name, card, Log::default());
+    let mut hand = hold(name, card, Log::default(), None);
     fixture::prepare(&mut hand, start)?;
     Ok(lender.snapshot()?)
 }

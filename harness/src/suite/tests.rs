@@ -18,6 +18,7 @@ fn report(scenarios: &[Scenario], departures: &str) -> Report {
         consent: Consent::default(),
         jobs: 2,
         profile: Some(("test.toml".into(), profile)),
+        tamper: None,
     };
     let mut ended = 0;
     let report = run(&order, &mut |event| {
@@ -152,6 +153,7 @@ fn report_of(scenarios: &[Scenario]) -> Report {
         consent: Consent::default(),
         jobs: 1,
         profile: None,
+        tamper: None,
     };
     run(&order, &mut |_| {}).unwrap()
 }

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use hsm2_emulator::trace::blank::{Blanker, starred};
+use hsm2_emulator::trace::clock::rfc3339;
 use hsm2_emulator::trace::decode::decode;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ use crate::transport::{Target, TransportError};
 pub struct Exchange {
     /// Which card: A or B.
     pub card: String,
+    /// When it was sent: UTC, RFC 3339.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub time: String,
     /// `reset` or `power cycle`, in place of a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -73,6 +77,13 @@ impl Log {
         self.0.take()
     }
 
+    /// How long the card took for the last command, in microseconds.
+    #[must_use]
+    pub fn last_micros(&self) -> u64 {
+        let exchanges = self.0.borrow();
+        exchanges.last().map_or(0, |exchange| exchange.micros)
+    }
+
     /// The last command in words, for findings.
     #[must_use]
     pub fn last(&self) -> String {
@@ -121,6 +132,7 @@ impl Wire {
         self.blanker = Blanker::default();
         self.log.push(Exchange {
             card: self.name.into(),
+            time: rfc3339(SystemTime::now()),
             event: Some(event.into()),
             ..Exchange::default()
         });
@@ -142,6 +154,7 @@ impl Target for Wire {
         let details = [key, decoded.algorithm, decoded.about];
         let mut exchange = Exchange {
             card: self.name.into(),
+            time: rfc3339(SystemTime::now()),
             name: decoded.name.into(),
             details: details.into_iter().flatten().collect(),
             ..Exchange::default()

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
 /// Name and body; a body panics when it fails.
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 5] = [
+const TESTS: &[Test] = &[
     ("drill::xkek_with_three_cards_in_readers", xkek),
     (
         "material::sc_hsm_tool_takes_ours",
@@ -73,6 +73,7 @@ const TESTS: [Test; 5] = [
     ),
     ("errors::name_the_reader_and_what_is_there", wrong_reader),
     ("errors::no_service", no_service),
+    ("run::same_results_as_in_process", same_results),
 ];
 
 const A: &str = "Virtual PCD 00 00";
@@ -116,4 +117,54 @@ fn wrong_reader() {
 
 fn no_service() {
     drill("new-dkek", &[A, B]).fails().has("is pcscd running?");
+}
+
+/// Verdicts by scenario, in a report of `run --json`.
+fn verdicts(path: &std::path::Path) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(path).expect("a report");
+    let report: serde_json::Value = serde_json::from_str(&text).expect("a report in JSON");
+    let results = report.get("results").and_then(|all| all.as_array());
+    let word = |entry: &serde_json::Value, name: &str| {
+        let word = entry.get(name).and_then(|word| word.as_str());
+        word.map(str::to_owned)
+    };
+    results
+        .expect("results")
+        .iter()
+        .map(|entry| {
+            let id = word(entry, "id").expect("an id");
+            (id, word(entry, "verdict").expect("a verdict"))
+        })
+        .collect()
+}
+
+/// The whole suite through pcscd ends as on cards of the process, but for scenarios that need a
+/// card fresh from the factory, which no reader can make.
+fn same_results() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (made, read) = (directory.path().join("made"), directory.path().join("read"));
+    Tool::new(HARNESS)
+        .words("run --quiet --json")
+        .arg(&made)
+        .ok();
+    let _readers = Readers::with_cards(1);
+    Tool::new(HARNESS)
+        .words("run --quiet --target")
+        .arg(format!("pcsc:{A}"))
+        .arg("--json")
+        .arg(&read)
+        .ok();
+    let (made, read) = (verdicts(&made), verdicts(&read));
+    assert!(made.len() > 40, "{} scenarios", made.len());
+    assert_eq!(made.len(), read.len());
+    let mut skipped = 0;
+    for (made, read) in made.iter().zip(&read) {
+        if read.1 == "skip" && made.1 != "skip" {
+            skipped += 1;
+            continue;
+        }
+        assert_eq!(made, read);
+    }
+    // Only those that begin with a virgin card.
+    assert!(skipped * 10 < made.len(), "{skipped} skipped");
 }

@@ -1,0 +1,286 @@
+//! What the owner of many devices wants to know of each: identity, state, contents, speed, health.
+//!
+//! Only looks, unless test keys may be made: then speed is measured and signatures are checked with
+//! keys that are deleted again.
+
+mod firmware;
+mod health;
+mod inventory;
+mod measure;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::apdu::apdu;
+use crate::card::cvc::{Certificate, Chain};
+use crate::der::Reader;
+use crate::device::{self, Identity};
+use crate::report::survey::{CardMap, survey};
+use crate::suite::bench::Stop;
+use crate::suite::hand::Hand;
+
+pub use firmware::Issue;
+pub use health::Check;
+pub use inventory::{Inventory, Item};
+pub use measure::Measure;
+pub use text::markdown;
+
+/// Version of the JSON form.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// All that is known of a device.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: &'static str,
+    /// Name and version of this program.
+    pub tool: &'static str,
+    /// When it was made: UTC, RFC 3339.
+    pub made: String,
+    /// Who it is.
+    pub device: Identity,
+    /// Its certificates, its own first.
+    pub certificates: Vec<CertificateFacts>,
+    /// The options it was initialised with.
+    pub options: Vec<&'static str>,
+    /// State of the user PIN.
+    pub user_pin: String,
+    /// State of the SO-PIN.
+    pub so_pin: String,
+    /// Free memory in bytes, where the firmware tells.
+    pub free_memory: Option<u32>,
+    /// State of public key authentication.
+    pub public_key_authentication: String,
+    /// Key domains, and which key belongs to which.
+    pub map: CardMap,
+    /// Objects, and those that miss their counterpart.
+    pub inventory: Inventory,
+    /// Speed and limits.
+    pub measured: Vec<Measure>,
+    /// Smoke tests. They find gross faults; that they find none proves little.
+    pub checks: Vec<Check>,
+    /// What is known of this firmware.
+    pub issues: Vec<Issue>,
+}
+
+/// A certificate in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CertificateFacts {
+    /// Whose key it is.
+    pub holder: String,
+    /// Who signed it.
+    pub authority: String,
+    /// First day of validity, YYYY-MM-DD.
+    pub from: Option<String>,
+    /// Last day of validity, YYYY-MM-DD.
+    pub until: Option<String>,
+    /// Days until it expires, negative after that.
+    pub days_left: Option<i64>,
+    /// Who vouches for it, as far as this program can check.
+    pub checked: &'static str,
+}
+
+/// What may be done for a report.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Depth {
+    /// Make test keys and delete them again.
+    pub test_keys: bool,
+    /// With RSA keys among them, which take a while.
+    pub rsa: bool,
+}
+
+/// Asks a card.
+///
+/// # Errors
+/// [`Stop`] when it cannot be asked.
+pub fn report(
+    hand: &mut Hand,
+    identity: &Identity,
+    depth: Depth,
+    tell: &mut dyn FnMut(&str),
+) -> Result<DeviceReport, Stop> {
+    let options_byte = device::options(&hand.select()?);
+    let chain = hand.chain()?;
+    let mut user_pin = pin(hand, 0x81)?;
+    if hand.pin().is_err() && depth.test_keys {
+        user_pin += "; not presented, so nothing was measured";
+    }
+    let so_pin = pin(hand, 0x88)?;
+    let free_memory = free_memory(hand)?;
+    let public_key_authentication = public_keys(hand)?;
+    tell("objects");
+    let map = survey('A', &identity.serial, hand)?;
+    let inventory = inventory::take(hand)?;
+    tell("randomness");
+    let mut measured = measure::without_keys(hand)?;
+    let mut checks = vec![health::randomness(hand)?];
+    tell("public keys");
+    checks.extend(health::rsa_keys(hand, &inventory)?);
+    if depth.test_keys && hand.pin().is_ok() {
+        hand.login()?;
+        measured.extend(measure::with_keys(hand, depth.rsa, tell)?);
+        tell("nonces of ECDSA");
+        checks.extend(health::nonces(hand)?);
+    } else {
+        checks.push(Check::left_out(
+            "ECDSA nonces",
+            "test keys were not allowed, see --allow creates",
+        ));
+    }
+    Ok(DeviceReport {
+        schema_version: SCHEMA_VERSION,
+        tool: concat!("hsm2-harness ", env!("CARGO_PKG_VERSION")),
+        made: hsm2_emulator::trace::clock::rfc3339(SystemTime::now()),
+        device: Identity {
+            options: options_byte,
+            ..identity.clone()
+        },
+        certificates: certificates(&chain, identity, today())?,
+        options: options_byte.map(options).unwrap_or_default(),
+        user_pin,
+        so_pin,
+        free_memory,
+        public_key_authentication,
+        map,
+        inventory,
+        measured,
+        checks,
+        issues: firmware::issues(&identity.version),
+    })
+}
+
+fn pin(hand: &mut Hand, reference: u8) -> Result<String, Stop> {
+    let status = hand.send(apdu(0x0020_0000).p2(reference))?.status;
+    Ok(match status {
+        0x9000 => "presented".into(),
+        0x63c0..=0x63cf => format!("{} tries left", status & 0xf),
+        0x6983 => "blocked".into(),
+        0x6984 => "transport PIN, to be changed".into(),
+        0x6a88 => "not set".into(),
+        0x6300 => "public key authentication is required".into(),
+        other => format!("unknown, status {other:04X}"),
+    })
+}
+
+fn options(bits: u8) -> Vec<&'static str> {
+    let all = [
+        (0x01, "the user PIN can be reset with the SO-PIN"),
+        (0x02, "transport PIN"),
+        (0x04, "session PIN"),
+        (0x08, "registered public keys may be replaced"),
+        (0x10, "public key authentication and PIN are both required"),
+        (0x20, "the SO-PIN unblocks, but sets no new user PIN"),
+    ];
+    all.into_iter()
+        .filter(|(bit, _)| bits & bit != 0)
+        .map(|(_, words)| words)
+        .collect()
+}
+
+/// Memory (4) || 00 || version (2); other forms are not understood.
+fn free_memory(hand: &mut Hand) -> Result<Option<u32>, Stop> {
+    let answer = hand.send(apdu(0x8050_0000).le(256))?;
+    Ok(match (answer.status, answer.data.as_slice()) {
+        (0x9000, &[a, b, c, d, _, _, _]) => Some(u32::from_be_bytes([a, b, c, d])),
+        _ => None,
+    })
+}
+
+fn public_keys(hand: &mut Hand) -> Result<String, Stop> {
+    let answer = hand.send(apdu(0x8054_0000).le(256))?;
+    Ok(match (answer.status, answer.data.as_slice()) {
+        (0x9000, &[total, missing, required, authenticated]) => format!(
+            "{required} of {total} keys required, {missing} not registered yet, {authenticated} authenticated now"
+        ),
+        (0x6d00, _) => "not set up".into(),
+        (status, _) => format!("unknown, status {status:04X}"),
+    })
+}
+
+/// Today as days since 1970.
+fn today() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs() / 86_400).unwrap_or_default()
+    })
+}
+
+fn certificates(
+    chain: &Chain,
+    identity: &Identity,
+    today: i64,
+) -> Result<Vec<CertificateFacts>, Stop> {
+    let root = if identity.is_virtual {
+        "signed by the virtual root, which proves nothing"
+    } else {
+        "its issuer's certificate is not here; the vendor's root is not built in"
+    };
+    Ok(vec![
+        facts(&chain.device, "signed by the next certificate", today)?,
+        facts(&chain.issuer, root, today)?,
+    ])
+}
+
+fn facts(
+    certificate: &Certificate,
+    checked: &'static str,
+    today: i64,
+) -> Result<CertificateFacts, Stop> {
+    let mut fields = Reader::new(&certificate.content)
+        .expect(0x7f4e, "the body")?
+        .reader();
+    let (mut from, mut until) = (None, None);
+    while !fields.is_empty() {
+        let field = fields.element()?;
+        match field.tag {
+            0x5f25 => from = Day::read(field.content),
+            0x5f24 => until = Day::read(field.content),
+            _ => {}
+        }
+    }
+    Ok(CertificateFacts {
+        holder: String::from_utf8_lossy(&certificate.holder).into_owned(),
+        authority: String::from_utf8_lossy(&certificate.authority).into_owned(),
+        from: from.map(Day::iso),
+        until: until.map(Day::iso),
+        days_left: until.map(|until| until.number() - today),
+        checked,
+    })
+}
+
+/// A day of this century: year, month, day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Day(i64, i64, i64);
+
+impl Day {
+    /// Six bytes, a decimal digit in each: YYMMDD.
+    fn read(digits: &[u8]) -> Option<Self> {
+        let &[y1, y2, m1, m2, d1, d2] = digits else {
+            return None;
+        };
+        let two = |tens: u8, ones: u8| i64::from(tens) * 10 + i64::from(ones);
+        let day = Self(2000 + two(y1, y2), two(m1, m2), two(d1, d2));
+        let fits = digits.iter().all(|digit| *digit < 10)
+            && (1..=12).contains(&day.1)
+            && (1..=31).contains(&day.2);
+        fits.then_some(day)
+    }
+
+    fn iso(self) -> String {
+        format!("{:04}-{:02}-{:02}", self.0, self.1, self.2)
+    }
+
+    /// Days since 1970-01-01 in the Gregorian calendar; years are counted from March on.
+    fn number(self) -> i64 {
+        let Self(year, month, day) = self;
+        let year = if month <= 2 { year - 1 } else { year };
+        let month = (month + 9) % 12;
+        let days = 365 * year + year / 4 - year / 100 + year / 400;
+        days + (month * 306 + 5) / 10 + day - 1 - 719_468
+    }
+}

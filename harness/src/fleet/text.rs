@@ -1,0 +1,149 @@
+use std::fmt::Write;
+
+use super::DeviceReport;
+
+/// The report as Markdown, which reads as text as well.
+#[must_use]
+pub fn markdown(report: &DeviceReport) -> String {
+    let mut out = String::new();
+    let device = &report.device;
+    let kind = if device.is_virtual {
+        "virtual device"
+    } else {
+        "device"
+    };
+    let _ = writeln!(out, "# {kind} {}\n", device.serial);
+    let memory = match report.free_memory {
+        Some(bytes) => format!("{bytes} bytes free"),
+        None => "not told by this firmware".into(),
+    };
+    let options = if report.options.is_empty() {
+        "none".into()
+    } else {
+        report.options.join("; ")
+    };
+    for (name, value) in [
+        ("Firmware", device.version.as_str()),
+        ("Answer to reset", &device.atr),
+        ("Place", &device.place),
+        ("Options", &options),
+        ("User PIN", &report.user_pin),
+        ("SO-PIN", &report.so_pin),
+        ("Memory", &memory),
+        (
+            "Public key authentication",
+            &report.public_key_authentication,
+        ),
+        ("Made", &report.made),
+        ("By", report.tool),
+    ] {
+        let _ = writeln!(out, "- {name}: {value}");
+    }
+    certificates(&mut out, report);
+    contents(&mut out, report);
+    let _ = writeln!(out, "\n## Speed\n");
+    let _ = writeln!(
+        out,
+        "| | runs | median | 95 % | most bytes |\n|---|---|---|---|---|"
+    );
+    for measure in &report.measured {
+        let most = measure.most_bytes.map(|bytes| bytes.to_string());
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            measure.what,
+            measure.runs,
+            time(measure.median_micros),
+            time(measure.p95_micros),
+            most.unwrap_or_default()
+        );
+    }
+    let _ = writeln!(out, "\n## Smoke tests\n");
+    for check in &report.checks {
+        let word = match check.good {
+            Some(true) => "good",
+            Some(false) => "BAD",
+            None => "left out",
+        };
+        let _ = writeln!(out, "- {}: {word}: {}", check.name, check.what);
+    }
+    let _ = writeln!(out, "\n## Known of this firmware\n");
+    if report.issues.is_empty() {
+        let _ = writeln!(out, "- nothing that this program knows of");
+    }
+    for issue in &report.issues {
+        let _ = writeln!(out, "- {} ({})", issue.what, issue.source);
+    }
+    out
+}
+
+fn certificates(out: &mut String, report: &DeviceReport) {
+    let _ = writeln!(out, "\n## Certificates\n");
+    for certificate in &report.certificates {
+        let unknown = || "unknown".to_string();
+        let left = match certificate.days_left {
+            Some(days) if days < 0 => format!(", EXPIRED {} days ago", -days),
+            Some(days) => format!(", {days} days left"),
+            None => String::new(),
+        };
+        let _ = writeln!(
+            out,
+            "- {} by {}: {} to {}{left}; {}",
+            certificate.holder,
+            certificate.authority,
+            certificate.from.clone().unwrap_or_else(unknown),
+            certificate.until.clone().unwrap_or_else(unknown),
+            certificate.checked
+        );
+    }
+}
+
+fn contents(out: &mut String, report: &DeviceReport) {
+    let _ = writeln!(out, "\n## Key domains\n");
+    if report.map.domains.is_empty() {
+        let _ = writeln!(out, "- none");
+    }
+    for domain in &report.map.domains {
+        let keys: Vec<String> = report
+            .map
+            .keys
+            .iter()
+            .filter(|key| key.domain == Some(domain.slot))
+            .map(|key| key.key.to_string())
+            .collect();
+        let value = match (&domain.check_value, domain.outstanding) {
+            (Some(value), _) => format!(", check value {value}"),
+            (None, Some(outstanding)) => format!(", {outstanding} shares to come"),
+            (None, None) => String::new(),
+        };
+        let keys = if keys.is_empty() {
+            String::new()
+        } else {
+            format!(", keys {}", keys.join(" "))
+        };
+        let _ = writeln!(out, "- slot {}: {}{value}{keys}", domain.slot, domain.kind);
+    }
+    let _ = writeln!(out, "\n## Objects\n");
+    for item in &report.inventory.items {
+        let size = item.size.map(|size| format!(", {size} bytes"));
+        let _ = writeln!(
+            out,
+            "- {} {}{}",
+            item.file,
+            item.kind,
+            size.unwrap_or_default()
+        );
+    }
+    for orphan in &report.inventory.orphans {
+        let _ = writeln!(out, "- ORPHAN {orphan}");
+    }
+}
+
+/// Microseconds in the unit that reads best.
+fn time(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} us"),
+        1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}
