@@ -398,6 +398,32 @@ impl Card {
         self.select_key(&chain.device.holder)
     }
 
+    /// Asks for the card's half of chip authentication with this terminal's public point; returns
+    /// its nonce and token. The channel that this opens ends with the next plain command.
+    ///
+    /// # Errors
+    /// [`CardError::Refused`] when the card has no chip authentication.
+    pub fn authenticate_chip(
+        &mut self,
+        oid: &[u8],
+        point: &[u8],
+    ) -> Result<[Vec<u8>; 2], CardError> {
+        const NAME: &str = "GENERAL AUTHENTICATE";
+        let environment = Command::new("MSE SET AT", [0x00, 0x22, 0x41, 0xa4]);
+        self.run(&environment.data(&cvc::object(0x80, &[oid])))?;
+        let data = cvc::object(0x7c, &[&cvc::object(0x80, &[point])]);
+        let command = Command::new(NAME, [0x00, 0x86, 0x00, 0x00]);
+        let answer = self.run(&command.data(&data).expect(Expect::Short))?;
+        let parts = || {
+            let mut outer = Reader::new(&answer);
+            let mut fields = outer.expect(0x7c, "the answer")?.reader();
+            let nonce = fields.expect(0x81, "the nonce")?.content.to_vec();
+            let token = fields.expect(0x82, "the token")?.content.to_vec();
+            Ok([nonce, token])
+        };
+        read(NAME, parts())
+    }
+
     fn select_key(&mut self, name: &[u8]) -> Result<(), CardError> {
         let command = Command::new("MSE SET DST", [0x00, 0x22, 0x81, 0xb6]);
         self.run(&command.data(&cvc::object(0x83, &[name])))
@@ -443,12 +469,13 @@ impl Card {
         const NAME: &str = "SIGN";
         let algorithm = match public {
             PublicKey::Rsa(..) => RSA_SHA_256,
-            PublicKey::P256(_) | PublicKey::BrainpoolP256r1(_) => ECDSA_SHA_256,
+            PublicKey::P256(_) | PublicKey::BrainpoolP256r1(_) | PublicKey::Ec(..) => ECDSA_SHA_256,
         };
         let command = Command::new(NAME, [0x80, 0x68, key, algorithm]);
         let signature = self.run(&command.data(message).expect(Expect::All))?;
         match public {
             PublicKey::Rsa(..) => Ok(signature),
+            PublicKey::Ec(curve, _) => read(NAME, plain_signature(&signature, curve.width())),
             _ => read(NAME, plain_signature(&signature, 32)),
         }
     }

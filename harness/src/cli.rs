@@ -1,5 +1,6 @@
 //! The command line: parsing, exit codes, and one module per group of commands.
 
+mod attest;
 mod blob;
 mod dkek;
 mod drill;
@@ -32,7 +33,10 @@ Exit codes:
  13  there is no card in the reader
  14  the PC/SC service does not answer
  15  the card in the reader is no SmartCard-HSM
- 16  no scenario ran";
+ 16  no scenario ran
+ 21  an attestation is refuted: a signature, root or proof is wrong
+ 22  a device did not prove that it has its key
+ 23  an attestation holds, below a root that vouches for nothing";
 
 /// Conformance scenarios, drills and key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
 ///
@@ -58,6 +62,7 @@ enum Command {
     /// Wrapped keys: look into, seal and open them without a card
     Blob(blob::Blob),
     Drill(drill::Drill),
+    Attest(attest::Attest),
 }
 
 /// Why a command failed, for a person and for a script.
@@ -86,6 +91,9 @@ enum Exit {
     NoService = 14,
     OtherCard = 15,
     NothingRan = 16,
+    Refuted = 21,
+    NotProven = 22,
+    WithoutValue = 23,
 }
 
 impl Failure {
@@ -111,6 +119,7 @@ pub fn run() -> ExitCode {
         Some(Command::Dkek(command)) => command.run(),
         Some(Command::Blob(command)) => command.run(),
         Some(Command::Drill(command)) => command.run(),
+        Some(Command::Attest(command)) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

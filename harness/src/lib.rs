@@ -15,9 +15,11 @@
 //! - [`fleet`]: all that is known of one device
 //! - [`report`]: what a run showed, as data and as text
 //! - [`trace`]: recorded sessions, and replaying them
+//! - [`attest`]: which device a card is, and which keys it made
 //! - [`cli`]: the command line
 
 pub mod apdu;
+pub mod attest;
 pub mod blob;
 pub mod card;
 pub mod cli;

@@ -2,9 +2,11 @@
 
 use p256::ecdsa::signature::Verifier;
 use rsa::pkcs1v15;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 use crate::der::{Malformed, Reader};
+use crate::key::curves::Curve;
+use crate::key::ec::public::verifies;
 
 /// A public key as a card's request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +15,8 @@ pub enum PublicKey {
     P256(Vec<u8>),
     /// ECDSA on brainpoolP256r1; the point as 04 || x || y.
     BrainpoolP256r1(Vec<u8>),
+    /// ECDSA on any other curve of the card; the point as 04 || x || y.
+    Ec(&'static Curve, Vec<u8>),
     /// RSA: modulus and public exponent, big endian.
     Rsa(Vec<u8>, Vec<u8>),
 }
@@ -33,12 +37,24 @@ impl PublicKey {
     #[must_use]
     pub fn point(&self) -> Option<&[u8]> {
         match self {
-            Self::P256(point) | Self::BrainpoolP256r1(point) => Some(point),
+            Self::P256(point) | Self::BrainpoolP256r1(point) | Self::Ec(_, point) => Some(point),
             Self::Rsa(..) => None,
         }
     }
 
-    /// Verifies over SHA-256 of the message: ECDSA as r || s of 64 bytes, RSA as PKCS#1 v1.5.
+    /// Kind and size in words: `EC secp256r1`, `RSA-2048`.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::P256(_) => "EC secp256r1".into(),
+            Self::BrainpoolP256r1(_) => "EC brainpoolP256r1".into(),
+            Self::Ec(curve, _) => format!("EC {}", curve.name),
+            Self::Rsa(n, _) => format!("RSA-{}", 8 * n.len()),
+        }
+    }
+
+    /// Verifies over SHA-256 of the message: ECDSA as r || s at the width of the order, RSA as
+    /// PKCS#1 v1.5.
     ///
     /// # Errors
     /// [`Invalid`], also for a key or signature of a wrong form.
@@ -59,6 +75,13 @@ impl PublicKey {
                 let signature = bp256::r1::ecdsa::Signature::from_slice(signature);
                 let signature = signature.map_err(Invalid::because)?;
                 key.verify(message, &signature).map_err(Invalid::because)
+            }
+            Self::Ec(curve, point) => {
+                let hash = Sha256::digest(message);
+                match verifies(curve, point, &hash, signature) {
+                    true => Ok(()),
+                    false => Err(Invalid::because("it is another key's, or over other bytes")),
+                }
             }
             Self::Rsa(n, e) => {
                 let number = |bytes| rsa::BoxedUint::from_be_slice_vartime(bytes);

@@ -20,6 +20,8 @@ const PROFILE: u16 = 0x5f29;
 const AUTHORITY: u16 = 0x42;
 const PUBLIC_KEY: u16 = 0x7f49;
 const HOLDER: u16 = 0x5f20;
+const EFFECTIVE: u16 = 0x5f25;
+const EXPIRATION: u16 = 0x5f24;
 const REQUEST: u16 = 0x67;
 
 /// id-TA-ECDSA-SHA-256.
@@ -42,12 +44,14 @@ pub fn object(tag: u16, parts: &[&[u8]]) -> Vec<u8> {
 /// A certificate, or the request inside an authenticated request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
-    /// Who signed it: name of a key.
+    /// Who signed it: name of a key. Empty in a request that names nobody.
     pub authority: Vec<u8>,
     /// Whose key it is: name of that key.
     pub holder: Vec<u8>,
     /// The public key.
     pub key: PublicKey,
+    /// First and last day of validity, YYMMDD with one digit in each byte; a request has none.
+    pub validity: Option<[[u8; 6]; 2]>,
     /// Content of 7F21: body and signature, as PSO VERIFY CERTIFICATE takes it.
     pub content: Vec<u8>,
     body: Vec<u8>,
@@ -58,7 +62,7 @@ impl Certificate {
     /// Reads the content of 7F21.
     ///
     /// # Errors
-    /// [`Malformed`], also for a key on another curve than the two 256-bit ones.
+    /// [`Malformed`], also for a curve or an algorithm that is not known here.
     pub fn parse(content: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(content);
         let body = reader.expect(BODY, "the body")?;
@@ -66,11 +70,20 @@ impl Certificate {
         reader.finish("the signature")?;
         let mut fields = body.reader();
         fields.expect(PROFILE, "the profile")?;
-        let authority = fields.expect(AUTHORITY, "the authority's name")?;
-        let key = fields.expect(PUBLIC_KEY, "the public key")?;
+        let mut key = fields.element()?;
+        let mut authority = Vec::new();
+        if key.tag == AUTHORITY {
+            authority = key.content.to_vec();
+            key = fields.element()?;
+        }
+        if key.tag != PUBLIC_KEY {
+            return Err(Malformed::new(key.offset, "there is no public key"));
+        }
         let holder = fields.expect(HOLDER, "the holder's name")?;
+        let validity = validity(fields)?;
         Ok(Self {
-            authority: authority.content.to_vec(),
+            authority,
+            validity,
             holder: holder.content.to_vec(),
             key: public_key(key.reader())?,
             content: content.to_vec(),
@@ -98,6 +111,23 @@ impl Certificate {
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
         key.verify(&self.body, &self.signature).is_ok()
     }
+}
+
+/// Reads the dates among what follows the holder's name.
+fn validity(mut fields: Reader<'_>) -> Result<Option<[[u8; 6]; 2]>, Malformed> {
+    let (mut from, mut to) = (None, None);
+    while !fields.is_empty() {
+        let field = fields.element()?;
+        let date = <[u8; 6]>::try_from(field.content);
+        let place = match field.tag {
+            EFFECTIVE => &mut from,
+            EXPIRATION => &mut to,
+            _ => continue,
+        };
+        let date = date.map_err(|_| Malformed::new(field.offset, "a date has six digits"))?;
+        *place = Some(date);
+    }
+    Ok(from.zip(to).map(|(from, to)| [from, to]))
 }
 
 /// A device key and the certificates above it.
@@ -255,11 +285,18 @@ fn public_key(mut fields: Reader<'_>) -> Result<PublicKey, Malformed> {
     if oid.content == RSA_SHA_256 {
         return Ok(PublicKey::Rsa(value(0x81).to_vec(), value(0x82).to_vec()));
     }
+    if oid.content != ECDSA_SHA_256 {
+        return Err(Malformed::new(offset, "an algorithm that is not used here"));
+    }
     let point = value(0x86).to_vec();
-    let curve = Curve::by_equation(value(0x81), value(0x82), value(0x83)).map(|curve| curve.name);
+    let curve = Curve::by_equation(value(0x81), value(0x82), value(0x83));
     match (curve, values.contains_key(&0x81)) {
-        (Some("secp256r1"), _) => Ok(PublicKey::P256(point)),
-        (Some("brainpoolP256r1"), _) | (None, false) => Ok(PublicKey::BrainpoolP256r1(point)),
-        _ => Err(Malformed::new(offset, "a curve that is not used here")),
+        (None, false) => Ok(PublicKey::BrainpoolP256r1(point)),
+        (None, true) => Err(Malformed::new(offset, "a curve that is not used here")),
+        (Some(curve), _) => Ok(match curve.name {
+            "secp256r1" => PublicKey::P256(point),
+            "brainpoolP256r1" => PublicKey::BrainpoolP256r1(point),
+            _ => PublicKey::Ec(curve, point),
+        }),
     }
 }

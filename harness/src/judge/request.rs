@@ -82,6 +82,7 @@ pub fn request(bytes: &[u8], device: &Certificate) -> Result<Attested, Stop> {
 
 fn device_key(device: &Certificate) -> Result<Public, Stop> {
     match &device.key {
+        PublicKey::Ec(curve, point) => Ok(Public::Ec(curve.name, point.clone())),
         PublicKey::P256(point) => Ok(Public::Ec("secp256r1", point.clone())),
         PublicKey::BrainpoolP256r1(point) => Ok(Public::Ec("brainpoolP256r1", point.clone())),
         PublicKey::Rsa(n, e) => Ok(Public::Rsa(n.clone(), e.clone())),

@@ -1,0 +1,105 @@
+//! Proof that a device has the private key of its certificate, by chip authentication (BSI TR-03110
+//! in the vendor's profile).
+//!
+//! ```text
+//! terminal   e, E = e G on brainpoolP256r1
+//! card       K = X of d E; nonce r; Kmac = first 16 of SHA-1(K ‖ r ‖ 00000002)
+//!            token = first 8 of AES-CMAC(Kmac, 7F49 { 06 oid, 86 E })
+//! ```
+//!
+//! Only who has d, or e, can make the token.
+
+use aes::Aes128;
+use cmac::{Cmac, KeyInit, Mac};
+use sha1::{Digest, Sha1};
+
+use crate::card::command::StatusWord;
+use crate::card::cvc::object;
+use crate::card::{Card, CardError};
+use crate::key::curves::{CURVES, Curve};
+use crate::key::ec::{EcKey, public};
+use crate::secret::Secret;
+use crate::verify::PublicKey;
+
+/// id-CA-ECDH-AES-CBC-CMAC-128.
+const OID: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 3, 2, 2];
+
+/// What asking for the proof led to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "state", content = "why", rename_all = "snake_case")]
+pub enum Possession {
+    /// The device has the private key.
+    Proven,
+    /// It does not show whether the device has the key.
+    NotProven(String),
+    /// The device does not have the key.
+    Disproved(String),
+}
+
+/// Asks a card for the proof. Afterwards a plain command ends the channel that this opens.
+///
+/// # Errors
+/// [`CardError`] when the card cannot be reached.
+pub(super) fn prove(card: &mut Card, device: &PublicKey) -> Result<Possession, CardError> {
+    let PublicKey::BrainpoolP256r1(device) = device else {
+        let why = "chip authentication is on brainpoolP256r1 only";
+        return Ok(Possession::NotProven(why.into()));
+    };
+    let Some((own, curve)) = ephemeral() else {
+        let why = "this machine has no random numbers to give";
+        return Ok(Possession::NotProven(why.into()));
+    };
+    let answer = match card.authenticate_chip(&OID, own.public()) {
+        Ok(answer) => answer,
+        Err(CardError::Refused { command, status }) => return Ok(unwilling(command, status)),
+        Err(CardError::Answer { what, .. }) => return Ok(Possession::Disproved(what)),
+        Err(unreachable) => return Err(unreachable),
+    };
+    let [nonce, token] = answer;
+    let Some(shared) = public::agree(curve, own.private(), device) else {
+        let why = "the certified key is no point of the curve";
+        return Ok(Possession::Disproved(why.into()));
+    };
+    Ok(if expected(&shared, &nonce, own.public()) == Some(token) {
+        Possession::Proven
+    } else {
+        Possession::Disproved("the device's token was made with another key".into())
+    })
+}
+
+fn unwilling(command: &str, status: StatusWord) -> Possession {
+    Possession::NotProven(format!(
+        "the card has no chip authentication ({command} answered {status}), and nothing else \
+         proves it without making a key"
+    ))
+}
+
+fn ephemeral() -> Option<(EcKey, &'static Curve)> {
+    let curve = CURVES
+        .iter()
+        .find(|curve| curve.name == "brainpoolP256r1")?;
+    // Almost two of three draws are below the order.
+    for _ in 0..128 {
+        let mut bytes = vec![0; curve.width()];
+        getrandom::fill(&mut bytes).ok()?;
+        if let Ok(key) = EcKey::new(curve, &Secret::new(bytes), None) {
+            return Some((key, curve));
+        }
+    }
+    None
+}
+
+fn expected(shared: &Secret, nonce: &[u8], terminal: &[u8]) -> Option<Vec<u8>> {
+    let digest = Sha1::new()
+        .chain_update(shared.expose())
+        .chain_update(nonce)
+        .chain_update([0, 0, 0, 2])
+        .finalize();
+    let key = Secret::new(digest.get(..16)?.to_vec());
+    let mut mac = Cmac::<Aes128>::new_from_slice(key.expose()).ok()?;
+    mac.update(&object(
+        0x7f49,
+        &[&object(0x06, &[&OID]), &object(0x86, &[terminal])],
+    ));
+    Some(mac.finalize().as_bytes().get(..8)?.to_vec())
+}
