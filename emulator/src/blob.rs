@@ -29,6 +29,7 @@ use crate::crypto::{Curve, EcPrivateKey, RsaPrivateKey, symmetric};
 use crate::cvc::{OID_ECDSA_SHA256, OID_RSA_SHA256};
 use crate::domain::{KCV_LENGTH, Kek};
 use crate::key::KeyMaterial;
+use crate::key_attributes::ALGORITHMS_MAX;
 use crate::profile::Profile;
 use crate::status::StatusWord;
 
@@ -210,6 +211,10 @@ impl<'a> Envelope<'a> {
             kind::AES => open_aes(&mut fields, size, profile)?,
             _ => return Err(StatusWord::WrongData),
         };
+        // A longer list than a key can be generated with could not be shown or sealed again.
+        if self.algorithms.len() > ALGORITHMS_MAX {
+            return Err(StatusWord::WrongData);
+        }
         let algorithms = (!self.algorithms.is_empty()).then(|| self.algorithms.to_vec());
         Ok(Unsealed {
             material,

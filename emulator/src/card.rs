@@ -369,6 +369,18 @@ impl Context<'_> {
         self.memory.used(&self.profile.footprint)
     }
 
+    /// Refuses work whose result cannot fit, before the work is done.
+    ///
+    /// # Errors
+    ///
+    /// [`StatusWord::NotEnoughMemory`] (6A84).
+    pub(crate) fn require_memory(&self, bytes: usize) -> Result<(), StatusWord> {
+        if bytes > self.free_memory() {
+            return Err(StatusWord::NotEnoughMemory);
+        }
+        Ok(())
+    }
+
     /// Refuses what has outgrown the card's memory; called after a change, before its commit.
     ///
     /// # Errors

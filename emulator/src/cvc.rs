@@ -110,6 +110,16 @@ impl Role {
     }
 
     /// The two top bits of the role byte; the others are rights that this card does not read.
+    /// Whether a holder of this role may certify one of the other: each certifies what is below
+    /// it, and a device nothing.
+    pub(crate) fn may_certify(self, other: Self) -> bool {
+        match self {
+            Self::Root => other != Self::Root,
+            Self::Issuer => other == Self::Device,
+            Self::Device => false,
+        }
+    }
+
     fn from_byte(byte: u8) -> Option<Self> {
         [Self::Root, Self::Issuer, Self::Device]
             .into_iter()
@@ -446,7 +456,7 @@ impl<'a> SignedBody<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::PublicKey`] for RSA keys, unknown parameters or a missing curve.
+    /// [`Error::PublicKey`] for RSA keys, unknown parameters, a missing curve or a point off it.
     pub fn ec_public_key(&self, inherited: Option<Curve>) -> Result<EcPublicKey, Error> {
         parse_ec_public_key(self.public_key, inherited)
     }
@@ -474,6 +484,7 @@ fn parse_ec_public_key(content: &[u8], inherited: Option<Curve>) -> Result<EcPub
         Some((p, a, b, g, n)) => Curve::from_parameters(p, a, b, g, n, cofactor),
     }
     .ok_or(Error::PublicKey)?;
+    crypto::ec::check_point(curve, point).map_err(|_| Error::PublicKey)?;
     Ok(EcPublicKey {
         curve,
         point: point.to_vec(),

@@ -7,7 +7,7 @@ use crate::status::StatusWord;
 use crate::tlv::Reader;
 
 /// Most algorithms a key's list can name.
-const ALGORITHMS_MAX: usize = 16;
+pub(crate) const ALGORITHMS_MAX: usize = 16;
 
 /// Reads the objects 90, 91, 92 and 93, in any order, each at most once.
 ///

@@ -36,11 +36,9 @@ impl Context<'_> {
     ///
     /// [`StatusWord::ReferencedDataNotFound`] (6A88) when no trusted key has this name.
     pub(crate) fn select_verification_key(&mut self, name: &[u8]) -> Result<(), StatusWord> {
-        let known = self.session.verified.learned.iter().chain(self.anchors);
-        let found = known
-            .into_iter()
-            .find(|trusted| trusted.name == name)
-            .cloned();
+        // An anchor comes first: no certificate puts another key under its name.
+        let mut known = self.anchors.iter().chain(&self.session.verified.learned);
+        let found = known.find(|trusted| trusted.name == name).cloned();
         self.session.verified.selected = Some(found.ok_or(StatusWord::ReferencedDataNotFound)?);
         Ok(())
     }
@@ -61,22 +59,23 @@ impl Context<'_> {
 
     /// Verifies a certificate with the selected key and remembers its key.
     ///
-    /// Dates are not checked: a card has no clock. A device cannot issue certificates.
+    /// Dates are not checked: a card has no clock. The root certifies issuers and devices, an issuer
+    /// certifies devices, and a device nobody. (inferred)
     ///
     /// # Errors
     ///
     /// | word | when |
     /// |---|---|
     /// | 6A88 | the issuer it names is not the selected key |
-    /// | 6985 | the issuer is a device, or the signature does not verify |
+    /// | 6985 | the issuer must not certify this role, or the signature does not verify |
     /// | 6A80 | it is a request, or its key is not one that the card verifies with |
     pub(crate) fn learn(&mut self, certificate: &SignedBody<'_>) -> Result<(), StatusWord> {
         let issuer = self.verification_key(certificate.authority)?;
-        if issuer.role == Role::Device {
-            return Err(StatusWord::ConditionsNotSatisfied);
-        }
         let role = certificate.role.ok_or(StatusWord::WrongData)?;
         let key = certificate.ec_public_key(Some(issuer.key.curve))?;
+        if !issuer.role.may_certify(role) {
+            return Err(StatusWord::ConditionsNotSatisfied);
+        }
         issuer
             .key
             .verify(certificate.body, certificate.signature)

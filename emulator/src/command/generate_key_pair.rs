@@ -99,6 +99,9 @@ impl Command for GenerateKeyPair {
                 if !card.profile.rsa_bits.contains(&bits) {
                     return Err(StatusWord::WrongData);
                 }
+                let modulus = usize::from(bits / 8);
+                // Primes take long to find. The request holds modulus and signature, and more.
+                card.require_memory(card.profile.footprint.rsa.of(modulus) + 2 * modulus)?;
                 let key = RsaPrivateKey::generate(usize::from(bits), &exponent, card.rng)?;
                 let request = fields.request(&RequestKey::Rsa(&key), extension, card)?;
                 (KeyMaterial::Rsa(key.into()), request)

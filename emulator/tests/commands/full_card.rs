@@ -3,7 +3,7 @@
 use hsm2_emulator::profile::NITROKEY_HSM2;
 
 use crate::state::{generate_ec, image, update};
-use crate::support::Reader;
+use crate::support::{Reader, bytes, lc_data};
 
 /// Content of the files that fill the card: a command holds no more in one go.
 const BLOCK: [u8; 1000] = [0x5A; 1000];
@@ -83,4 +83,19 @@ fn what_is_deleted_can_be_used_again() {
         reader.ok(&format!("00 E4 02 80 02 {id:04X}"));
     }
     assert_eq!(used(&reader), used(&Reader::initialised()));
+}
+
+#[test]
+fn an_rsa_key_that_does_not_fit_is_refused_before_it_is_made() {
+    let (mut reader, _) = full();
+    let template = bytes(
+        "5F29 01 00 42 09 555443413030303031 7F49 10 06 0A 04007F00070202020102 02 02 1000 \
+         5F20 0B 5A5A565430303030303031",
+    );
+    let command = format!("00 46 01 00 {} 00", lc_data(&template));
+    reader.refuses(&[("RSA-4096", &command, 0x6A84)]);
+    // Nothing was drawn for it: what comes next is what a card draws that was not asked.
+    let (mut other, _) = full();
+    let challenge = "00 84 00 00 20";
+    assert_eq!(reader.ok(challenge), other.ok(challenge));
 }

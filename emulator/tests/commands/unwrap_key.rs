@@ -1,6 +1,9 @@
 //! UNWRAP KEY: blobs of the vectors and of a genuine token open, nothing else does.
 
-use hsm2_emulator::crypto::{Curve, EcdsaSignature, verify_prehash};
+use hsm2_emulator::blob::{self, Envelope};
+use hsm2_emulator::crypto::{CardRng, Curve, EcdsaSignature, verify_prehash};
+use hsm2_emulator::domain::Kek;
+use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::tlv::Reader as Tlv;
 
 use crate::keys::{Bench, unwrap_command};
@@ -207,4 +210,25 @@ fn a_use_counter_does_not_come_along() {
     let blob = card.wrap(1);
     assert_eq!(card.unwrap_key(2, &blob), 0x9000);
     assert_eq!(card.attributes(2), "920100");
+}
+
+#[test]
+fn a_list_longer_than_a_key_can_be_generated_with_is_refused() {
+    let mut card = bench();
+    let dkek = <[u8; 32]>::try_from(vectors::hex(&vectors::blobs()["dkek"])).unwrap();
+    let kek = Kek::new(&dkek);
+    let original = blob("EC secp256r1");
+    let unsealed = Envelope::parse(&original)
+        .and_then(|envelope| envelope.open(&kek, &NITROKEY_HSM2))
+        .unwrap();
+    let mut rng = CardRng::from_seed([4; 32]);
+    let mut sealed = |length| {
+        let list = vec![0x73; length];
+        let key = &unsealed.material;
+        blob::seal(&kek, key, Some(&list), &NITROKEY_HSM2, &mut rng).unwrap()
+    };
+    let (longest, too_long) = (sealed(16), sealed(17));
+    card.refuses(&[("17", &unwrap_command(1, &too_long), 0x6A80)]);
+    assert_eq!(card.unwrap_key(1, &longest), 0x9000);
+    assert_eq!(card.attributes(1), format!("9110{}920100", "73".repeat(16)));
 }

@@ -1,11 +1,11 @@
 //! PSO VERIFY CERTIFICATE: a card and the chain of another one.
 
-use hsm2_emulator::crypto::CardRng;
+use hsm2_emulator::crypto::{CardRng, Curve, EcPrivateKey, EcdsaSignature, Hash};
 use hsm2_emulator::cvc::{self, CertificateFields, Parameters, Role, SignedBody, tag};
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
 
 use crate::public_key_authentication::select_key;
-use crate::support::{Reader, lc_data};
+use crate::support::{Reader, bytes, lc_data};
 
 const ROOT: &[u8] = b"ZZVIRTROOT00001";
 
@@ -145,4 +145,322 @@ fn every_refusal_has_its_word() {
     reader.refuses(&[("below a device", &verify(&below_device), 0x6985)]);
     // What was refused is not known.
     reader.refused(&select_key("B6", b"ZZVIRTISSR99999"), 0x6A88);
+}
+
+/// A key that everybody has: its scalar is the hash of a sentence.
+fn public_knowledge(sentence: &str) -> EcPrivateKey {
+    let scalar = Hash::Sha256.digest(sentence.as_bytes());
+    EcPrivateKey::from_bytes(Curve::BrainpoolP256r1, &scalar).unwrap()
+}
+
+fn root_key() -> EcPrivateKey {
+    public_knowledge("virtual HSM2 root, a key that everybody has")
+}
+
+fn issuer_key() -> EcPrivateKey {
+    public_knowledge("virtual HSM2 device issuer, a key that everybody has")
+}
+
+/// Content of a certificate with this body, signed.
+fn signed(body: &[u8], key: &EcPrivateKey) -> Vec<u8> {
+    let body = Writer::new().element(tag::BODY, body).into_vec();
+    let mut rng = CardRng::from_seed([3; 32]);
+    let hash = Hash::Sha256.digest(&body);
+    let signature = key.sign_prehash(&hash, &mut rng).unwrap();
+    Writer::new()
+        .raw(&body)
+        .element(tag::SIGNATURE, &signature.to_plain())
+        .into_vec()
+}
+
+/// The elements of a certificate's body: authority, holder, role byte, and the content of 7F49.
+fn fields(authority: &[u8], holder: &[u8], role: u8, key: &[u8]) -> Vec<(u16, Vec<u8>)> {
+    let role = Writer::new()
+        .element(0x06, &[0x2B, 6, 1, 4, 1, 0x81, 0xC3, 0x1F, 3, 1, 1])
+        .element(0x53, &[role])
+        .into_vec();
+    vec![
+        (tag::PROFILE, vec![0]),
+        (tag::AUTHORITY, authority.to_vec()),
+        (tag::PUBLIC_KEY, key.to_vec()),
+        (tag::HOLDER, holder.to_vec()),
+        (tag::ROLE_TEMPLATE, role),
+        (tag::EFFECTIVE, vec![2, 4, 0, 1, 0, 1]),
+        (tag::EXPIRATION, vec![4, 9, 1, 2, 3, 1]),
+    ]
+}
+
+fn body(fields: &[(u16, Vec<u8>)]) -> Vec<u8> {
+    let elements = fields.iter();
+    elements
+        .fold(Writer::new(), |body, (tag, value)| {
+            body.element(*tag, value)
+        })
+        .into_vec()
+}
+
+/// Content of 7F49 with this point and more elements before it.
+fn key_content(parameters: &[u8], point: &[u8]) -> Vec<u8> {
+    Writer::new()
+        .element(0x06, &cvc::OID_ECDSA_SHA256)
+        .raw(parameters)
+        .element(0x86, point)
+        .into_vec()
+}
+
+/// Some public key.
+fn some_key() -> Vec<u8> {
+    key_content(&[], &public_knowledge("somebody").public_point())
+}
+
+const ISSUER: &[u8] = b"ZZVIRTISSU00001";
+
+#[test]
+fn each_role_certifies_what_is_below_it() {
+    let chain = Chain::new();
+    let (root, issuer) = (root_key(), issuer_key());
+    let rows = [
+        (ROOT, &root, 0xC0, 0x6985),
+        (ROOT, &root, 0x80, 0x9000),
+        (ROOT, &root, 0x00, 0x9000),
+        (ISSUER, &issuer, 0xC0, 0x6985),
+        (ISSUER, &issuer, 0x80, 0x6985),
+        (ISSUER, &issuer, 0x00, 0x9000),
+    ];
+    for (authority, key, role, status) in rows {
+        let mut reader = Reader::virgin();
+        reader.ok(&select_key("B6", ROOT));
+        reader.ok(&verify(&chain.issuer));
+        reader.ok(&select_key("B6", authority));
+        let certificate = fields(authority, b"ZZNEWKEY00001", role, &some_key());
+        let certificate = signed(&body(&certificate), key);
+        let name = format!("{role:02X} below {}", String::from_utf8_lossy(authority));
+        reader.run(&[
+            (&name, &verify(&certificate), status),
+            (
+                "it is known if it was accepted",
+                &select_key("B6", b"ZZNEWKEY00001"),
+                if status == 0x9000 { 0x9000 } else { 0x6A88 },
+            ),
+        ]);
+    }
+}
+
+#[test]
+fn no_certificate_takes_the_name_of_the_root() {
+    let chain = Chain::new();
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    let impostor = signed(&body(&fields(ROOT, ROOT, 0x80, &some_key())), &root_key());
+    reader.ok(&verify(&impostor));
+    reader.ok(&select_key("B6", ROOT));
+    // Still the root's own key.
+    reader.ok(&verify(&chain.issuer));
+}
+
+#[test]
+fn an_issuer_cannot_certify_itself_into_a_loop() {
+    let chain = Chain::new();
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    reader.ok(&verify(&chain.issuer));
+    reader.ok(&select_key("B6", ISSUER));
+    let key = key_content(&[], &issuer_key().public_point());
+    let issuer = signed(&body(&fields(ISSUER, ISSUER, 0x80, &key)), &issuer_key());
+    reader.refuses(&[("an issuer below itself", &verify(&issuer), 0x6985)]);
+    let root = signed(&body(&fields(ISSUER, ROOT, 0xC0, &key)), &issuer_key());
+    reader.refuses(&[("the root below its issuer", &verify(&root), 0x6985)]);
+}
+
+#[test]
+fn a_chain_with_a_gap_ends_at_the_gap() {
+    let chain = Chain::new();
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    reader.refuses(&[
+        (
+            "the device without its issuer",
+            &verify(&chain.device),
+            0x6A88,
+        ),
+        ("its issuer", &select_key("B6", ISSUER), 0x6A88),
+    ]);
+}
+
+#[test]
+fn dates_are_read_and_not_compared() {
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    let mut expired = fields(ROOT, b"ZZEXPIRED00001", 0x80, &some_key());
+    expired[5].1 = vec![0, 1, 0, 1, 0, 1];
+    expired[6].1 = vec![0, 2, 0, 1, 0, 1];
+    reader.ok(&verify(&signed(&body(&expired), &root_key())));
+    for date in [vec![2, 4, 0, 1, 0], vec![2, 4, 0, 1, 0, 10], vec![]] {
+        let mut malformed = fields(ROOT, b"ZZEXPIRED00002", 0x80, &some_key());
+        malformed[5].1 = date;
+        let certificate = signed(&body(&malformed), &root_key());
+        reader.refuses(&[("a date that is none", &verify(&certificate), 0x6A80)]);
+    }
+}
+
+#[test]
+fn every_field_is_there_once_and_in_its_place() {
+    let good = fields(ROOT, b"ZZNEWKEY00001", 0x80, &some_key());
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    let mut refused = |name: String, fields: &[(u16, Vec<u8>)], status| {
+        let certificate = signed(&body(fields), &root_key());
+        reader.refuses(&[(&name, &verify(&certificate), status)]);
+    };
+    for at in 0..good.len() {
+        let tag = good[at].0;
+        let mut missing = good.clone();
+        missing.remove(at);
+        // Without an authority it is below nobody.
+        let status = if tag == tag::AUTHORITY {
+            0x6A88
+        } else {
+            0x6A80
+        };
+        refused(format!("{tag:04X} is missing"), &missing, status);
+        let mut doubled = good.clone();
+        doubled.insert(at, good[at].clone());
+        refused(format!("{tag:04X} twice"), &doubled, 0x6A80);
+        if at > 0 {
+            let mut swapped = good.clone();
+            swapped.swap(at - 1, at);
+            refused(format!("{tag:04X} too early"), &swapped, 0x6A80);
+        }
+    }
+    for at in [1, 3] {
+        for length in [0, 21, 200] {
+            let mut long = good.clone();
+            long[at].1 = vec![b'A'; length];
+            refused(format!("a name of {length} bytes"), &long, 0x6A80);
+        }
+    }
+    let mut profile = good.clone();
+    profile[0].1 = vec![1];
+    refused("another profile".into(), &profile, 0x6A80);
+    let mut role = good.clone();
+    role[4].1 = bytes("06 0B 2B0601040181C31F030101 53 01 40");
+    refused("an unknown role".into(), &role, 0x6A80);
+    let mut more = good.clone();
+    more.push((0x80, vec![]));
+    refused("an unknown field".into(), &more, 0x6A80);
+    reader.ok(&verify(&signed(&body(&good), &root_key())));
+}
+
+#[test]
+fn the_key_is_a_point_of_a_curve_that_the_card_has() {
+    let domain = |change: &dyn Fn(&mut [Vec<u8>; 5])| {
+        let curve = Curve::BrainpoolP256r1.parameters();
+        let mut values = [curve.p, curve.a, curve.b, curve.g, curve.n].map(<[u8]>::to_vec);
+        change(&mut values);
+        let tags = [0x81, 0x82, 0x83, 0x84, 0x85].iter().zip(&values);
+        tags.fold(Writer::new(), |domain, (tag, value)| {
+            domain.element(*tag, value)
+        })
+        .into_vec()
+    };
+    let point = public_knowledge("somebody").public_point();
+    let mut off = point.clone();
+    off[64] ^= 1;
+    let other = Curve::Secp256r1.parameters();
+    let rows: [(&str, Vec<u8>); 12] = [
+        ("off the curve", key_content(&[], &off)),
+        ("of another curve", key_content(&[], other.g)),
+        ("infinity", key_content(&[], &[0])),
+        ("infinity at full width", key_content(&[], &[0; 65])),
+        (
+            "compressed",
+            key_content(&[], &[&[2], &point[1..33]].concat()),
+        ),
+        ("a byte short", key_content(&[], &point[..64])),
+        ("no point", key_content(&[], &[])),
+        (
+            "another a",
+            key_content(&domain(&|d| d[1][31] ^= 1), &point),
+        ),
+        (
+            "another generator",
+            key_content(&domain(&|d| d[3] = point.clone()), &point),
+        ),
+        (
+            "another order",
+            key_content(&domain(&|d| d[4][31] ^= 1), &point),
+        ),
+        (
+            "the parameters of another curve",
+            key_content(
+                &domain(&|d| {
+                    *d = [other.p, other.a, other.b, other.g, other.n].map(<[u8]>::to_vec);
+                }),
+                &point,
+            ),
+        ),
+        (
+            "half of the parameters",
+            key_content(&Writer::new().element(0x81, other.p).into_vec(), &point),
+        ),
+    ];
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    for (name, key) in rows {
+        let certificate = signed(
+            &body(&fields(ROOT, b"ZZNEWKEY00001", 0x80, &key)),
+            &root_key(),
+        );
+        reader.refuses(&[(name, &verify(&certificate), 0x6A80)]);
+    }
+    let key = key_content(&domain(&|_| {}), &point);
+    let good = signed(
+        &body(&fields(ROOT, b"ZZNEWKEY00001", 0x80, &key)),
+        &root_key(),
+    );
+    reader.ok(&verify(&good));
+}
+
+#[test]
+fn a_signature_has_r_and_s_in_their_range_and_length() {
+    let good = signed(
+        &body(&fields(ROOT, b"ZZNEWKEY00001", 0x80, &some_key())),
+        &root_key(),
+    );
+    let (whole, signature) = good.split_at(good.len() - 64);
+    let (r, s) = signature.split_at(32);
+    let order = Curve::BrainpoolP256r1.parameters().n;
+    let zero = [0; 32];
+    let with = |r: &[u8], s: &[u8]| [whole, r, s].concat();
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    for (name, certificate) in [
+        ("r = 0", with(&zero, s)),
+        ("s = 0", with(r, &zero)),
+        ("both 0", with(&zero, &zero)),
+        ("r = n", with(order, s)),
+        ("s = n", with(r, order)),
+        ("r above n", with(&[0xFF; 32], s)),
+        ("s and r", with(s, r)),
+    ] {
+        reader.refuses(&[(name, &verify(&certificate), 0x6985)]);
+    }
+    let with_signature = |signature: &[u8]| {
+        let body = &whole[..whole.len() - 3];
+        let signature = Writer::new().element(tag::SIGNATURE, signature).into_vec();
+        verify(&[body, &signature].concat())
+    };
+    let plain = EcdsaSignature {
+        r: r.to_vec(),
+        s: s.to_vec(),
+    };
+    for (name, signature) in [
+        ("none", vec![]),
+        ("a byte short", signature[..63].to_vec()),
+        ("a byte long", [signature, &[0]].concat()),
+        ("DER", plain.to_der()),
+    ] {
+        reader.refuses(&[(name, &with_signature(&signature), 0x6985)]);
+    }
+    reader.ok(&with_signature(signature));
 }
