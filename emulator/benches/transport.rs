@@ -71,10 +71,12 @@ fn main() {
     );
     drop(served);
 
-    let start_up = median(20, || {
+    let start_up = median_of((0..20).map(|_| {
+        let start = Instant::now();
         let served = Served::start(&[&files[0]]);
         assert_eq!(served.reader(0).ask(&GET_CHALLENGE).len(), 10);
-    });
+        start.elapsed()
+    }));
     row(
         "start, select, first answered command",
         start_up,
@@ -160,17 +162,14 @@ fn users_operations(reader: &mut Reader) {
             358_000,
         ),
     ] {
-        let mut times: Vec<_> = (0..runs)
-            .map(|_| {
-                let start = Instant::now();
-                reader.ok(&command);
-                let elapsed = start.elapsed();
-                reader.ok(&commands::delete_key(5));
-                elapsed
-            })
-            .collect();
-        times.sort_unstable();
-        row(name, times[runs / 2], Some(micros(published)));
+        let time = median_of((0..runs).map(|_| {
+            let start = Instant::now();
+            reader.ok(&command);
+            let elapsed = start.elapsed();
+            reader.ok(&commands::delete_key(5));
+            elapsed
+        }));
+        row(name, time, Some(micros(published)));
     }
 }
 
@@ -183,15 +182,17 @@ fn row(name: &str, time: Duration, target: Option<Duration>) {
 }
 
 fn median(rounds: usize, mut run: impl FnMut()) -> Duration {
-    let mut times: Vec<_> = (0..rounds)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed()
-        })
-        .collect();
+    median_of((0..rounds).map(|_| {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    }))
+}
+
+fn median_of(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
     times.sort_unstable();
-    times[rounds / 2]
+    times[times.len() / 2]
 }
 
 fn direct() -> Duration {
@@ -235,7 +236,7 @@ fn create(file: &Path) {
     assert!(status.success());
 }
 
-/// A process that serves card files; killed when dropped.
+/// A process that serves card files; told to stop when dropped, so that it closes them.
 struct Served {
     child: Child,
     ports: Vec<String>,
@@ -295,7 +296,12 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let asked = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
