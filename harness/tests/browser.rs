@@ -9,7 +9,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use hsm2_harness::report::page::page;
 use hsm2_harness::report::{Report, Verdict};
 use hsm2_harness::suite::bench::Finding;
 use libtest_mimic::{Arguments, Trial};
@@ -122,7 +121,19 @@ fn two_runs(browser: &Path, width: u32) {
         found: "6A80".into(),
         exchange: Some(1),
     });
-    let page = page(&[&report, &other]);
+    let file = |name: &str| folder.path().join(name);
+    let json = serde_json::to_vec(&other).expect("a report is JSON");
+    fs::write(file("other.json"), json).expect("a file");
+    let status = Command::new(HARNESS)
+        .arg("diff")
+        .args(["report.json", "other.json"].map(file))
+        .arg("--html")
+        .arg(file("page.html"))
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("the harness starts");
+    assert_eq!(status.code(), Some(1), "runs that differ");
+    let page = fs::read_to_string(file("page.html")).expect("the page");
     let said = ask(browser, folder.path(), &page, width);
     let title = "The card departs from what is expected of it";
     assert_eq!(said["title"], title, "{said}");

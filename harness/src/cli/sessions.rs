@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::report::stopped;
 use super::run::{ChoiceArgs, Run, quiet_run, transport_exit};
-use super::{Exit, Failure, print};
+use super::{Exit, Failure, files, print};
 use crate::guard::{Consent, Guard};
+use crate::report::page::page;
 use crate::report::{Report, diff};
 use crate::suite::fixture;
 use crate::suite::hand::Hand;
@@ -130,6 +131,9 @@ pub(super) struct Diff {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Write both runs side by side as one page for a browser, which needs no network
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 impl Diff {
@@ -137,6 +141,9 @@ impl Diff {
         let left = self.side(&self.left)?;
         let right = self.side(&self.right)?;
         let differences = diff::diff(&left, &right);
+        if let Some(path) = &self.html {
+            files::write_report(path, &page(&[&left, &right]))?;
+        }
         if self.json {
             print(&serde_json::to_string_pretty(&differences).unwrap_or_default());
         } else {
