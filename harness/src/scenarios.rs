@@ -49,6 +49,7 @@ mod sign;
 mod timing;
 mod verify;
 mod wrap;
+mod xkek;
 
 use crate::scenario::{List, Scenario};
 
@@ -65,6 +66,7 @@ pub fn all() -> Vec<Scenario> {
         sign::add,
         key_domain::add,
         wrap::add,
+        xkek::add,
         timing::add,
     ] {
         add(&mut list);

@@ -26,20 +26,4 @@ pub(super) fn add(list: &mut List) {
         let expected = [&[2, 0], fixture::dkek().check_value().0.as_slice()].concat();
         t.same("the status", expected, status)
     });
-
-    list.add(
-        "key_domain.xkek.two_cards_agree",
-        "Two cards of a group agree on an XKEK and show the same check value",
-    )
-    .source("OpenSC and vendor Java card service; published vectors")
-    .needs("xkek")
-    .effect(Effect::Wipes)
-    .start(Start::Domains)
-    .two_cards()
-    .run(|t| {
-        let serials = [t.chain()?.serial(), t.other()?.chain()?.serial()];
-        t.check(serials[0] != serials[1], "two devices", || {
-            serials[0].clone()
-        })
-    });
 }

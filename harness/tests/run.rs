@@ -1,0 +1,252 @@
+//! Runs as a person, a script and a build server see them: what is printed, and the exit code.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use hsm2_emulator::card::Card;
+use hsm2_emulator::crypto::CardRng;
+use hsm2_emulator::identity::Serial;
+use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::store::EphemeralStore;
+use hsm2_emulator::transport::{Endpoint, Stopper, Timing, VirtualCard, serve};
+
+fn harness(words: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hsm2-harness"));
+    command.args(words.split_whitespace());
+    command.stdin(Stdio::null());
+    command
+}
+
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn said(output: &Output) -> Said {
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn run(words: &str) -> Said {
+    said(&harness(words).output().unwrap())
+}
+
+fn write(directory: &Path, name: &str, text: &str) -> String {
+    let path = directory.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn without_any_words_the_whole_suite_runs() {
+    let said = run("");
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(said.out.contains("virtual device ZZSUITEA"), "{}", said.out);
+    assert!(said.out.contains(" 0 fail"), "{}", said.out);
+}
+
+#[test]
+fn all_forms_of_a_report_and_a_trace_that_replays() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (json, junit, markdown, trace) = (path("j"), path("x"), path("m"), path("t"));
+    let said = run(&format!(
+        "run verify.* sign.ecdsa.* -q --json {json} --junit {junit} --markdown {markdown} --trace {trace}"
+    ));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    assert!(read(&json).contains("\"schema_version\": \"1."));
+    assert!(read(&junit).contains("<testsuite name=\"verify\""));
+    assert!(read(&markdown).contains("| verify |"));
+    let replay = run(&format!("replay {trace}"));
+    assert_eq!(replay.code, Some(0), "{}{}", replay.out, replay.err);
+    assert!(replay.out.contains("ecdsa-signature"), "{}", replay.out);
+    assert!(
+        replay.out.contains("all answered as recorded"),
+        "{}",
+        replay.out
+    );
+
+    // The same run does not differ from itself, and a changed one does.
+    let same = run(&format!("diff {json} {json}"));
+    assert_eq!(same.code, Some(0), "{}", same.err);
+    let other = write(
+        directory.path(),
+        "other",
+        &read(&json).replacen("\"status\": \"9000\"", "\"status\": \"6F00\"", 1),
+    );
+    let differs = run(&format!("diff {json} {other}"));
+    assert_eq!(differs.code, Some(1));
+    assert!(differs.out.contains("6F00"), "{}", differs.out);
+
+    // The first answer that is not as recorded ends a replay.
+    let text = read(&trace).replacen("\"response\":\"63CF\"", "\"response\":\"63CE\"", 1);
+    let changed = write(directory.path(), "changed", &text);
+    let replay = run(&format!("replay {changed}"));
+    assert_eq!(replay.code, Some(1), "{}", replay.out);
+    assert!(replay.out.contains("recorded  63CE"), "{}", replay.out);
+    assert!(replay.out.contains("found     63CF"), "{}", replay.out);
+}
+
+#[test]
+fn mistakes_have_a_place_and_an_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let profile = write(directory.path(), "p.toml", "name = \"x\"\ntitle = 1\n");
+    let said = run(&format!("run --profile {profile}"));
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(
+        said.err.contains("p.toml, line 2, column 9"),
+        "{}",
+        said.err
+    );
+
+    let trace = write(
+        directory.path(),
+        "t.jsonl",
+        "{\"card\":\"A\",\"event\":\"reset\"}\n{\"card\":\"A\",\"command\":\"00XX\",\"response\":\"9000\"}\n",
+    );
+    let said = run(&format!("replay {trace}"));
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(
+        said.err.contains("t.jsonl, line 2, column 24"),
+        "{}",
+        said.err
+    );
+
+    assert_eq!(run("run no.such.*").code, Some(2));
+    assert_eq!(run("run --area nowhere").code, Some(2));
+    assert_eq!(run("run --target nowhere").code, Some(2));
+    assert_eq!(run("replay /no/such/file").code, Some(7));
+}
+
+#[test]
+fn a_run_in_which_nothing_ran_is_a_failure() {
+    let directory = tempfile::tempdir().unwrap();
+    let poor = "name = \"poor\"\ntitle = \"t\"\n[applies]\nvirtual = true\nversions = []\n[has]\ncapabilities = []\n";
+    let profile = write(directory.path(), "poor.toml", poor);
+    let said = run(&format!(
+        "run --only sign.ecdsa.secp256r1 --profile {profile}"
+    ));
+    assert_eq!(said.code, Some(16), "{}", said.err);
+    assert!(
+        said.out.contains("skipped 1: profile poor has no"),
+        "{}",
+        said.out
+    );
+}
+
+#[cfg(not(feature = "pcsc"))]
+#[test]
+fn without_pcsc_a_reader_is_refused_with_the_way_to_build_it() {
+    let said = run("run --target pcsc:Reader");
+    assert_eq!(said.code, Some(10));
+    assert!(said.err.contains("--features pcsc"), "{}", said.err);
+}
+
+/// A card that answers some commands and then is pulled out, or one of another kind.
+struct Odd {
+    card: Card,
+    answers: usize,
+    stopper: Option<Stopper>,
+    foreign: bool,
+}
+
+impl VirtualCard for Odd {
+    fn atr(&self) -> &[u8] {
+        self.card.atr()
+    }
+
+    fn power_on(&mut self) {
+        self.card.power_on();
+    }
+
+    fn power_off(&mut self) {
+        self.card.power_off();
+    }
+
+    fn reset(&mut self) {
+        self.card.reset();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        if self.foreign {
+            return vec![0x6a, 0x82];
+        }
+        match self.answers.checked_sub(1) {
+            Some(left) => self.answers = left,
+            None => {
+                if let Some(stopper) = self.stopper.take() {
+                    stopper.stop();
+                }
+            }
+        }
+        self.card.transmit(command)
+    }
+}
+
+/// Runs the suite on a card behind vpcd's protocol.
+fn run_on(answers: usize, foreign: bool) -> Said {
+    let mut child = harness("run --target vpcd:127.0.0.1:0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let address = line.split(' ').find_map(|word| {
+        let word = word.trim_end_matches(';');
+        word.parse::<SocketAddr>().ok()
+    });
+    let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
+    let (stopper, stop) = Stopper::new();
+    let card = Card::personalise(
+        &NITROKEY_HSM2,
+        &Serial::new("ODD").unwrap(),
+        Box::new(EphemeralStore::default()),
+        Box::new(CardRng::from_seed([1; 32])),
+    );
+    let mut odd = Odd {
+        card: card.unwrap(),
+        answers,
+        stopper: Some(stopper),
+        foreign,
+    };
+    let endpoint = Endpoint::Connect(vec![address]);
+    let served = std::thread::spawn(move || {
+        serve(&mut odd, endpoint, Timing::default(), stop, &|_| {}).unwrap();
+        // Kept until here: a stopper that is gone stops as well.
+        drop(odd);
+    });
+    let mut err = line.clone();
+    std::io::Read::read_to_string(&mut lines, &mut err).unwrap();
+    let mut said = said(&child.wait_with_output().unwrap());
+    said.err = err;
+    if !foreign {
+        served.join().unwrap();
+    }
+    said
+}
+
+#[test]
+fn a_card_that_is_pulled_out_ends_the_run_and_is_no_skip() {
+    let said = run_on(200, false);
+    assert_eq!(said.code, Some(11), "{}{}", said.out, said.err);
+    assert!(said.out.contains("ABORTED"), "{}", said.out);
+    assert!(said.err.contains("the card was removed"), "{}", said.err);
+}
+
+#[test]
+fn a_card_of_another_kind_is_named() {
+    let said = run_on(0, true);
+    assert_eq!(said.code, Some(15), "{}{}", said.out, said.err);
+    assert!(said.err.contains("holds no SmartCard-HSM"), "{}", said.err);
+}
