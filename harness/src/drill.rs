@@ -1,4 +1,4 @@
-//! Key ceremonies, rehearsed: each drill sets a scene on two or three cards, does every step through
+//! Key ceremonies, rehearsed: each drill sets a scene on two to four cards, does every step through
 //! APDUs, says what it does and why, and proves the outcome.
 //!
 //! What a drill expects is checked, refusals too: an outcome that differs ends the drill with an
@@ -10,6 +10,7 @@ mod custodians_lost;
 pub mod entry;
 pub mod guard;
 mod new_dkek;
+mod pka;
 pub mod render;
 mod restore;
 pub mod scene;
@@ -42,12 +43,13 @@ pub struct Drill {
 }
 
 /// All drills.
-pub static DRILLS: [&Drill; 5] = [
+pub static DRILLS: [&Drill; 6] = [
     &xkek::DRILL,
     &custodian_leaves::DRILL,
     &custodians_lost::DRILL,
     &new_dkek::DRILL,
     &restore::DRILL,
+    &pka::DRILL,
 ];
 
 /// Why a drill did not come to its end.

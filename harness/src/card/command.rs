@@ -11,6 +11,8 @@ pub enum Expect {
     Nothing,
     /// At most 256 bytes: a short Le of 00 where the data allows it.
     Short,
+    /// Exactly so many bytes, 1 to 255: a short Le.
+    Bytes(u8),
     /// Whatever comes: an extended Le of 0000.
     All,
 }
@@ -62,13 +64,15 @@ impl Command {
         let short = u8::try_from(self.data.len()).ok();
         match (short, self.expect) {
             (Some(0), Expect::All) => bytes.extend_from_slice(&[0, 0, 0]),
-            (Some(length), Expect::Nothing | Expect::Short) => {
+            (Some(length), Expect::Nothing | Expect::Short | Expect::Bytes(_)) => {
                 if length > 0 {
                     bytes.push(length);
                     bytes.extend_from_slice(&self.data);
                 }
-                if self.expect == Expect::Short {
-                    bytes.push(0);
+                match self.expect {
+                    Expect::Short => bytes.push(0),
+                    Expect::Bytes(count) => bytes.push(count),
+                    Expect::Nothing | Expect::All => {}
                 }
             }
             _ => {
@@ -107,6 +111,8 @@ impl StatusWord {
     pub const OK: Self = Self(0x9000);
     /// 6282: the end of the file came before Le was reached; the data is good.
     pub const END_OF_FILE: Self = Self(0x6282);
+    /// 6300: the custodians have not authenticated, or a signature does not verify.
+    pub const AUTHENTICATION_FAILED: Self = Self(0x6300);
     /// 6700: wrong length.
     pub const WRONG_LENGTH: Self = Self(0x6700);
     /// 6982: nobody is authenticated.

@@ -36,8 +36,8 @@ pub(super) struct Drill {
     #[arg(value_parser = PossibleValuesParser::new(DRILLS.map(|drill| drill.name)))]
     name: String,
     /// Where the cards are: embedded, vpcd, vpcd:HOST:PORT or pcsc:READER; several readers in the
-    /// order of cards A, B, C
-    #[arg(long, default_value = "embedded", value_name = "PLACE", num_args = 1..=3)]
+    /// order of cards A, B, C, D
+    #[arg(long, default_value = "embedded", value_name = "PLACE", num_args = 1..=4)]
     cards: Vec<Place>,
     /// Serial of a device that may be erased; once for each device
     #[arg(long, value_name = "SERIAL")]
@@ -54,7 +54,7 @@ pub(super) struct Drill {
 }
 
 /// Serials of the cards that a drill makes for itself.
-const SERIALS: [&str; 3] = ["DRILLA", "DRILLB", "DRILLC"];
+const SERIALS: [&str; 4] = ["DRILLA", "DRILLB", "DRILLC", "DRILLD"];
 
 impl Drill {
     pub(super) fn run(self) -> Result<(), Failure> {

@@ -25,10 +25,11 @@ pub(super) struct Who(usize);
 pub(super) const A: Who = Who(0);
 pub(super) const B: Who = Who(1);
 pub(super) const C: Who = Who(2);
+pub(super) const D: Who = Who(3);
 
 impl Who {
     pub(super) fn name(self) -> char {
-        ['A', 'B', 'C'].get(self.0).copied().unwrap_or('?')
+        ['A', 'B', 'C', 'D'].get(self.0).copied().unwrap_or('?')
     }
 }
 
@@ -307,6 +308,22 @@ impl Scene<'_> {
                 so_pin: &so_pin,
                 slots,
             })
+        })
+    }
+
+    /// Erases a card and sets it up for custodians in place of a PIN.
+    pub(super) fn initialise_for_custodians(
+        &mut self,
+        who: Who,
+        total: u8,
+        required: u8,
+    ) -> Result<(), DrillError> {
+        let actor = self.actor(who)?;
+        actor.slots = 0;
+        actor.labels.clear();
+        let so_pin = actor.so_pin;
+        self.on(who, |card| {
+            card.initialize_for_custodians(&so_pin, total, required)
         })
     }
 

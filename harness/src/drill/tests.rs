@@ -11,7 +11,9 @@ type Targets = Vec<Box<dyn Target>>;
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 fn targets(count: usize) -> Targets {
-    let serials = ["DRILLA", "DRILLB", "DRILLC"].into_iter().take(count);
+    let serials = ["DRILLA", "DRILLB", "DRILLC", "DRILLD"]
+        .into_iter()
+        .take(count);
     serials
         .map(|serial| -> Box<dyn Target> { Box::new(Embedded::new(serial).unwrap()) })
         .collect()
@@ -53,6 +55,11 @@ fn custodians_lost_holds_and_its_page_is_current() {
 #[test]
 fn new_dkek_holds_and_its_page_is_current() {
     page_is_current(&new_dkek::DRILL);
+}
+
+#[test]
+fn pka_holds_and_its_page_is_current() {
+    page_is_current(&pka::DRILL);
 }
 
 #[test]
