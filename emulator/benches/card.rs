@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
-use hsm2_emulator::crypto::{CardRng, Curve, EcdsaSignature};
+use hsm2_emulator::crypto::{CardRng, Curve, EcPrivateKey, EcdsaSignature, Hash, symmetric};
 use hsm2_emulator::cvc::SignedBody;
 use hsm2_emulator::identity::{ISSUER_NAME, ROOT_NAME, Serial};
 use hsm2_emulator::profile::NITROKEY_HSM2;
@@ -69,7 +69,68 @@ fn main() {
         })
         .collect();
     print_row("UNWRAP KEY, RSA-2048", Some(micros(1000)), times);
+    secure_messaging();
+    verify_certificate();
     derive_xkek();
+}
+
+/// GET CHALLENGE through the secure channel: what it takes more than without is the channel's.
+fn secure_messaging() {
+    const RUNS: usize = 5_000;
+    let mut card = Host::new("CHANNEL01");
+    card.ok(&SELECT);
+    let device = card.device_point();
+    let protocol = [4, 0, 0x7F, 0, 7, 2, 2, 3, 2, 2];
+    let object = Writer::new().element(0x80, &protocol).into_vec();
+    card.ok(&apdu(0x00, 0x22, 0x41, 0xA4, &object));
+    let host = EcPrivateKey::generate(Curve::BrainpoolP256r1, &mut CardRng::from_seed([5; 32]));
+    let point = host.public_point();
+    let object = Writer::new()
+        .nested(0x7C, |content| content.element(0x80, &point))
+        .into_vec();
+    let answer = card.ok(&apdu(0x00, 0x86, 0x00, 0x00, &object));
+    let shared = host.ecdh(&device).expect("a point");
+    let digest = Hash::Sha1.digest_parts(&[&shared[1..33], &answer[4..12], &[0, 0, 0, 2]]);
+
+    let commands: Vec<_> = (0..RUNS as u128)
+        .map(|index| {
+            let header = [0x0C, 0x84, 0x00, 0x00];
+            let le = [0x97, 1, 8];
+            let mut input = (2 * index + 1).to_be_bytes().to_vec();
+            for part in [&header[..], &le] {
+                input.extend_from_slice(part);
+                input.push(0x80);
+                input.resize(input.len().next_multiple_of(16), 0);
+            }
+            let mac = symmetric::aes_cmac(&digest[..16], &input).expect("a key");
+            let objects = Writer::new().raw(&le).element(0x8E, &mac[..8]).into_vec();
+            [&header[..], &[13], &objects, &[0]].concat()
+        })
+        .collect();
+    let mut commands = commands.iter();
+    row(
+        "GET CHALLENGE, 8 bytes, secure messaging",
+        Some(Duration::from_micros(20)),
+        RUNS,
+        || card.ok(commands.next().expect("one for each run")),
+    );
+}
+
+/// A card verifies another one's device certificate with the issuer's key.
+fn verify_certificate() {
+    let mut card = Host::new("VERIFY001");
+    card.ok(&SELECT);
+    let chain = Host::new("VERIFY002").certificates();
+    card.trust(&chain);
+    card.select_key(ISSUER_NAME);
+    let device = Reader::new(&chain).expect(0x7F21).expect("a certificate");
+    let verify = apdu(0x00, 0x2A, 0x00, 0xBE, device.value);
+    row(
+        "PSO VERIFY CERTIFICATE",
+        Some(Duration::from_millis(2)),
+        300,
+        || card.ok(&verify),
+    );
 }
 
 /// Two members of one group agree on a KEK, again and again.
@@ -158,8 +219,13 @@ impl Host {
 
     /// X of the device key: the card's default key domain.
     fn device_x(&self) -> Vec<u8> {
+        self.device_point()[1..33].to_vec()
+    }
+
+    /// The device key's public point.
+    fn device_point(&self) -> Vec<u8> {
         let device = self.card.memory().device().expect("a device");
-        device.key().expect("a device key").public_point()[1..33].to_vec()
+        device.key().expect("a device key").public_point()
     }
 
     /// Verifies another card's chain and selects its device key.
