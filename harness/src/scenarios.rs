@@ -44,8 +44,10 @@ mod challenge;
 mod files;
 mod identify;
 mod key_domain;
+mod pins;
 mod session;
 mod sign;
+mod tables;
 mod timing;
 mod verify;
 mod wrap;
@@ -61,10 +63,12 @@ pub fn all() -> Vec<Scenario> {
         identify::add,
         session::add,
         verify::add,
+        pins::add,
         challenge::add,
         files::add,
         sign::add,
         key_domain::add,
+        tables::add,
         wrap::add,
         xkek::add,
         timing::add,

@@ -1,0 +1,370 @@
+//! Every algorithm with every key that it goes with, row by row.
+
+use crate::apdu::apdu;
+use crate::card::cvc::object;
+use crate::judge::{self, Hash, Public, RsaPadding};
+use crate::key::curves::{CURVES, Curve};
+use crate::scenario::{Effect, List, Start};
+use crate::suite::fixture::{self, AES_BITS, RSA_BITS};
+
+/// Algorithms that hash on the card: low digit, hash.
+const HASHES: [(u8, Hash, &str); 5] = [
+    (1, Hash::Sha1, "sha1"),
+    (2, Hash::Sha224, "sha224"),
+    (3, Hash::Sha256, "sha256"),
+    (4, Hash::Sha384, "sha384"),
+    (5, Hash::Sha512, "sha512"),
+];
+
+pub(super) fn add(list: &mut List) {
+    for curve in &CURVES {
+        ecdsa(list, curve);
+        ecdh(list, curve);
+        generate(list, curve);
+    }
+    for bits in RSA_BITS {
+        rsa_signatures(list, bits);
+        rsa_decryption(list, bits);
+    }
+    for bits in AES_BITS {
+        aes(list, bits);
+    }
+    let names = CURVES
+        .iter()
+        .map(|curve| (curve.name.to_string(), format!("curve-{}", curve.name)))
+        .chain(RSA_BITS.map(|bits| (format!("rsa-{bits}"), format!("rsa-{bits}"))))
+        .chain(AES_BITS.map(|bits| (format!("aes-{bits}"), "aes".to_string())));
+    for (name, need) in names {
+        wrapped(list, name, need);
+    }
+}
+
+fn ecdsa(list: &mut List, curve: &'static Curve) {
+    for (digit, hash, word) in HASHES {
+        let name = curve.name;
+        list.add(
+            format!("ecdsa.{word}.{name}"),
+            format!("ECDSA with {word} made on the card, on {name}, verifies"),
+        )
+        .source(format!("vendor Java card service, algorithm 7{digit}"))
+        .needs(format!("curve-{name}"))
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(name)?;
+            let message = t.dice.bytes(200);
+            let sign = apdu(0x8068_0070).p1(key.id).p2(0x70 | digit);
+            let signature = t.ok(sign.data(&message).le(512))?;
+            let good = judge::ecdsa(key.ec()?, &hash.of(&message)?, &signature)?;
+            t.check(good, "a signature that verifies", || {
+                hex::encode_upper(&signature)
+            })
+        });
+    }
+}
+
+fn ecdh(list: &mut List, curve: &'static Curve) {
+    let name = curve.name;
+    list.add(
+        format!("ecdh.agrees.{name}"),
+        format!("ECDH on {name} gives the point that OpenSSL computes"),
+    )
+    .source("OpenSC card-sc-hsm.c, algorithm 80: 04 || x || y in and out")
+    .needs(format!("curve-{name}"))
+    .start(Start::Keys)
+    .run(move |t| {
+        let key = fixture::key(name)?;
+        let private = t.dice.bytes(curve.width().min(33) - 1);
+        let public = judge::multiply(name, &private, None)?;
+        let shared = t.ok(apdu(0x8062_0080).p1(key.id).data(&public).le(512))?;
+        let expected = judge::multiply(name, &private, Some(key.ec()?.public()))?;
+        t.same("the shared point", expected, shared)
+    });
+
+    list.add(
+        format!("ecdh.point_off_the_curve.{name}"),
+        format!("ECDH on {name} with a point that is not on it answers 6A80"),
+    )
+    .source("SEC 1, 3.2.2: public keys are validated; the word is (inferred)")
+    .needs(format!("curve-{name}"))
+    .start(Start::Keys)
+    .run(move |t| {
+        let key = fixture::key(name)?;
+        let mut point = key.ec()?.public().to_vec();
+        if let Some(last) = point.last_mut() {
+            *last ^= 1;
+        }
+        t.refused(apdu(0x8062_0080).p1(key.id).data(&point).le(512), 0x6a80)
+    });
+}
+
+/// The template of a key on a curve.
+fn template(curve: &Curve) -> Vec<u8> {
+    const ECDSA_SHA_256: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 2, 2, 3];
+    let [a, b, p, n, g] = curve.parameters();
+    object(
+        0x7f49,
+        &[
+            &object(0x06, &[&ECDSA_SHA_256]),
+            &object(0x81, &[&p]),
+            &object(0x82, &[&a]),
+            &object(0x83, &[&b]),
+            &object(0x84, &[&g]),
+            &object(0x85, &[&n]),
+            &object(0x87, &[&[1]]),
+        ],
+    )
+}
+
+fn generate(list: &mut List, curve: &'static Curve) {
+    let name = curve.name;
+    list.add(
+        format!("generate.ec.{name}"),
+        format!("A key made on {name} signed its request, the device both, and the key signs"),
+    )
+    .source("OpenSC pkcs15init/pkcs15-sc-hsm.c; requests recorded and verified on firmware 4.1")
+    .needs(format!("curve-{name}"))
+    .effect(Effect::Creates)
+    .start(Start::LoggedIn)
+    .run(move |t| {
+        let key = t.free_key()?;
+        let device = t.chain()?.device;
+        let data = [
+            object(0x5f29, &[&[0]]),
+            object(0x42, &[b"UTCA00001"]),
+            template(curve),
+            object(0x5f20, &[b"UTTEST00001"]),
+        ];
+        let answer = t.ok(apdu(0x0046_0000).p1(key).data(data.concat()).all())?;
+        let made = judge::request(&answer, &device)?;
+        t.same("the holder's name", b"UTTEST00001", &made.holder)?;
+        let Public::Ec(found, point) = made.public else {
+            return Err(t.finding("an EC key", "another kind"));
+        };
+        t.check(found == name, name, || found.to_string())?;
+        let hash = Hash::Sha256.of(&t.dice.bytes(50))?;
+        let signature = t.ok(apdu(0x8068_0070).p1(key).data(&hash).le(512))?;
+        let good = judge::ecdsa_by(name, &point, &hash, &signature)?;
+        t.check(good, "a signature of the new key", || {
+            hex::encode_upper(&signature)
+        })?;
+        t.delete(u16::from_be_bytes([0xcc, key]))?;
+        t.delete(u16::from_be_bytes([0xce, key]))
+    });
+}
+
+fn rsa_signatures(list: &mut List, bits: u16) {
+    let name = format!("rsa-{bits}");
+    let key_name = name.clone();
+    list.add(
+        format!("rsa.raw.{bits}"),
+        format!("The raw signature of RSA-{bits} gives its input back by the public exponent"),
+    )
+    .source("OpenSC card-sc-hsm.c, algorithm 20")
+    .needs(name.as_str())
+    .start(Start::Keys)
+    .run(move |t| {
+        let key = fixture::key(&key_name)?;
+        let (n, e) = key.rsa()?;
+        let mut input = t.dice.bytes(n.len());
+        // Below the modulus.
+        if let Some(first) = input.first_mut() {
+            *first = 0;
+        }
+        let signature = t.ok(apdu(0x8068_0020).p1(key.id).data(&input).le(512))?;
+        let back = judge::rsa_recover(&n, &e, &signature)?.unwrap_or_default();
+        t.same("the input", input, back)
+    });
+
+    for (digit, hash, word) in HASHES {
+        if hash == Hash::Sha224 {
+            // Not defined for RSA.
+            continue;
+        }
+        let key_name = name.clone();
+        list.add(
+            format!("rsa.pkcs1.{word}.{bits}"),
+            format!("PKCS#1 v1.5 with {word} made on the card, by RSA-{bits}, verifies"),
+        )
+        .source(format!(
+            "sc-hsm-embedded token-sc-hsm.c, algorithm 3{digit}"
+        ))
+        .needs(name.as_str())
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(&key_name)?;
+            let (n, e) = key.rsa()?;
+            let message = t.dice.bytes(150);
+            let sign = apdu(0x8068_0030).p1(key.id).p2(0x30 | digit);
+            let signature = t.ok(sign.data(&message).le(512))?;
+            let good = judge::rsa_pkcs1(&n, &e, hash, &hash.of(&message)?, &signature)?;
+            t.check(good, "a signature that verifies", || {
+                hex::encode_upper(&signature)
+            })
+        });
+        if bits == 1024 && hash == Hash::Sha512 {
+            // Hash and salt do not fit such a key.
+            continue;
+        }
+        pss(list, bits, digit, hash, word);
+    }
+}
+
+fn pss(list: &mut List, bits: u16, digit: u8, hash: Hash, word: &'static str) {
+    let name = format!("rsa-{bits}");
+    for (on_card, where_) in [(true, "card"), (false, "host")] {
+        let key_name = name.clone();
+        list.add(
+            format!("rsa.pss.{word}_on_{where_}.{bits}"),
+            format!("PSS with {word} made on the {where_}, by RSA-{bits}, verifies"),
+        )
+        .source(format!(
+            "OpenSC issue 529 (vendor), algorithm 4{}",
+            if on_card { digit } else { 0 }
+        ))
+        .needs(name.as_str())
+        .needs("pss-hash")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(&key_name)?;
+            let (n, e) = key.rsa()?;
+            let message = t.dice.bytes(150);
+            let digest = hash.of(&message)?;
+            let (algorithm, input) = if on_card {
+                (0x40 | digit, &message)
+            } else {
+                (0x40, &digest)
+            };
+            let sign = apdu(0x8068_0000).p1(key.id).p2(algorithm);
+            let signature = t.ok(sign.data(input).le(512))?;
+            let good = judge::rsa_pss(&n, &e, hash, &digest, &signature)?;
+            t.check(good, "a signature that verifies", || {
+                hex::encode_upper(&signature)
+            })
+        });
+    }
+}
+
+fn rsa_decryption(list: &mut List, bits: u16) {
+    let name = format!("rsa-{bits}");
+    for (algorithm, padding, word) in [
+        (0x21, RsaPadding::None, "raw"),
+        (0x22, RsaPadding::Pkcs1, "pkcs1"),
+    ] {
+        let key_name = name.clone();
+        list.add(
+            format!("rsa.decrypt_{word}.{bits}"),
+            format!("What OpenSSL encrypted for RSA-{bits} ({word}) comes back"),
+        )
+        .source(format!(
+            "OpenSC card-sc-hsm.c and vendor Java card service, algorithm {algorithm:02X}"
+        ))
+        .needs(name.as_str())
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(&key_name)?;
+            let (n, e) = key.rsa()?;
+            let mut message = match padding {
+                RsaPadding::None => t.dice.bytes(n.len()),
+                _ => t.dice.bytes(32),
+            };
+            if padding == RsaPadding::None
+                && let Some(first) = message.first_mut()
+            {
+                *first = 0;
+            }
+            let sent = judge::rsa_encrypt(&n, &e, padding, &message)?;
+            let decipher = apdu(0x8062_0000).p1(key.id).p2(algorithm);
+            let back = t.ok(decipher.data(&sent).le(512))?;
+            t.same("the message", message, back)
+        });
+    }
+}
+
+fn aes(list: &mut List, bits: u16) {
+    let name = format!("aes-{bits}");
+    for (algorithm, word) in [(0x10, "encrypt"), (0x11, "decrypt"), (0x18, "cmac")] {
+        let key_name = name.clone();
+        list.add(
+            format!("aes.{word}.{bits}"),
+            format!("AES-{bits} ({word}) gives what OpenSSL gives"),
+        )
+        .source(format!(
+            "sc-hsm-embedded token-sc-hsm.c, algorithm {algorithm:02X}; zero IV"
+        ))
+        .needs("aes")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(&key_name)?;
+            let secret = key.aes()?.expose();
+            // A CMAC takes any length, and pads a last block that is not full.
+            let data = t.dice.bytes(if algorithm == 0x18 { 77 } else { 160 });
+            let expected = match algorithm {
+                0x18 => judge::cmac(secret, &data)?,
+                _ => judge::aes_cbc(secret, algorithm == 0x10, &data)?,
+            };
+            let cipher = apdu(0x8078_0000).p1(key.id).p2(algorithm);
+            let found = t.ok(cipher.data(&data).le(256))?;
+            t.same("the result", expected, found)
+        });
+    }
+    list.add(
+        format!("aes.part_of_a_block.{bits}"),
+        format!("AES-{bits} in CBC with 15 bytes answers 6A80"),
+    )
+    .source("vendor Java card service: a multiple of 16 (the word is inferred)")
+    .needs("aes")
+    .start(Start::Keys)
+    .run(move |t| {
+        let key = fixture::key(&name)?;
+        t.refused(apdu(0x8078_0010).p1(key.id).data([7; 15]).le(256), 0x6a80)
+    });
+}
+
+fn wrapped(list: &mut List, name: String, need: String) {
+    list.add(
+        format!("wrap.travels.{name}"),
+        format!("{name} is wrapped under the DKEK, deleted and unwrapped again"),
+    )
+    .source("sc-hsm-tool.c; a genuine wrapped key was opened")
+    .needs("dkek")
+    .needs(need)
+    .effect(Effect::Wipes)
+    .start(Start::Keys)
+    .run(move |t| {
+        let key = fixture::key(&name)?;
+        let blob = t.ok(apdu(0x8072_0092).p1(key.id).all())?;
+        t.same(
+            "the check value at the beginning",
+            fixture::dkek().check_value().0,
+            blob.get(..8).unwrap_or_default(),
+        )?;
+        t.delete(u16::from_be_bytes([0xcc, key.id]))?;
+        t.refused(apdu(0x8072_0092).p1(key.id).all(), 0x6a88)?;
+        t.refused(apdu(0x8074_0093).p1(key.id).data(&blob), 0x9000)?;
+        let objects = t.objects()?;
+        let file = u16::from_be_bytes([0xcc, key.id]);
+        t.check(objects.contains(&file), "the key again", || {
+            format!("{objects:04X?}")
+        })?;
+        // A key that came back changed would not be the fixture's any more.
+        if let Ok(ec) = key.ec() {
+            let hash = Hash::Sha256.of(&t.dice.bytes(30))?;
+            let signature = t.ok(apdu(0x8068_0070).p1(key.id).data(&hash).le(512))?;
+            let good = judge::ecdsa(ec, &hash, &signature)?;
+            return t.check(good, "a signature of the same key", || {
+                hex::encode_upper(&signature)
+            });
+        }
+        if let Ok((n, e)) = key.rsa() {
+            let digest = Hash::Sha256.of(b"carried")?;
+            let sign = apdu(0x8068_0033).p1(key.id).data(b"carried").le(512);
+            let signature = t.ok(sign)?;
+            let good = judge::rsa_pkcs1(&n, &e, Hash::Sha256, &digest, &signature)?;
+            return t.check(good, "a signature of the same key", || {
+                hex::encode_upper(&signature)
+            });
+        }
+        let mac = t.ok(apdu(0x8078_0018).p1(key.id).data([7; 20]).le(16))?;
+        t.same("the CMAC", judge::cmac(key.aes()?.expose(), &[7; 20])?, mac)
+    });
+}
