@@ -3,6 +3,7 @@
 mod card;
 mod failure;
 mod guide;
+mod hostile;
 mod plan;
 mod serve;
 mod show;
@@ -64,6 +65,8 @@ Examples:
       Two cards in vpcd's two readers, 127.0.0.1:35963 and 127.0.0.1:35964.
   hsm2-emulator serve --ephemeral --seed 01 --trace run.jsonl
       The same keys and random numbers on every run, and a line for every command in run.jsonl.
+  hsm2-emulator serve --ephemeral --seed 01 --mutate 2A --trace run.jsonl
+      A card that misbehaves, for testing host programs; again and again in the same way.
   hsm2-emulator serve --trust DESRCACC100001.cvc
       A card that verifies genuine devices' certificates, given the vendor's root.";
 
@@ -107,6 +110,21 @@ struct ServeArgs {
     /// number and the seed; a served card file starts over on every run
     #[arg(long, value_name = "HEX", value_parser = plan::seed)]
     seed: Option<plan::Seed>,
+
+    /// Misbehave as the rules in this file say, see docs/hostile.md: wrong lengths, wrong words,
+    /// silence, a card that is pulled out, power that goes during a write
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+
+    /// Change some responses at random, data objects above all; the same seed of 1 to 32 bytes
+    /// makes the same changes to the same commands
+    #[arg(long, value_name = "HEX", value_parser = plan::seed)]
+    mutate: Option<plan::Seed>,
+
+    /// How many of a hundred responses --mutate changes
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, requires = "mutate",
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    mutate_rate: u8,
 
     /// Append a line of JSON for every command to this file; PINs, key shares, plaintexts and other
     /// secrets are blank

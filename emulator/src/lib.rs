@@ -18,6 +18,7 @@ pub mod cvc;
 pub mod description;
 pub mod domain;
 mod file;
+pub mod hostile;
 pub mod id;
 pub mod identity;
 pub mod key;

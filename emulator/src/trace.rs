@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use crate::status::StatusWord;
 use crate::store::StoreError;
-use crate::transport::VirtualCard;
+use crate::transport::{Interruption, VirtualCard};
 use blank::{Blanker, starred};
 
 /// A trace file, shared by all cards of a process.
@@ -178,6 +178,10 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
 
     fn take_fault(&mut self) -> Option<StoreError> {
         self.card.take_fault()
+    }
+
+    fn take_interruption(&mut self) -> Option<Interruption> {
+        self.card.take_interruption()
     }
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {

@@ -42,10 +42,24 @@ pub trait VirtualCard: Send {
         None
     }
 
+    /// What the reader hears instead of the response to the last command, once.
+    fn take_interruption(&mut self) -> Option<Interruption> {
+        None
+    }
+
     /// The label of a key, for traces.
     fn key_label(&self, _key: u8) -> Option<String> {
         None
     }
+}
+
+/// What a reader hears instead of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interruption {
+    /// Nothing; the card stays in the reader.
+    Silence,
+    /// The card leaves the reader, and comes back after a moment.
+    Removal,
 }
 
 /// Where a card meets its reader.
@@ -77,6 +91,9 @@ pub enum Ended {
     /// The reader closed it.
     #[error("the reader closed the connection")]
     Closed,
+    /// The card left the reader, as it was told to.
+    #[error("the card was taken out, as its script says")]
+    Removed,
     /// The process is to stop.
     #[error("stopped")]
     Stopped,
@@ -157,6 +174,40 @@ pub fn serve(
         .enable_time()
         .build()?;
     runtime.block_on(vpcd::run(card, endpoint, timing, stop, observer))
+}
+
+impl<C: VirtualCard + ?Sized> VirtualCard for Box<C> {
+    fn atr(&self) -> &[u8] {
+        self.as_ref().atr()
+    }
+
+    fn power_on(&mut self) {
+        self.as_mut().power_on();
+    }
+
+    fn power_off(&mut self) {
+        self.as_mut().power_off();
+    }
+
+    fn reset(&mut self) {
+        self.as_mut().reset();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        self.as_mut().transmit(command)
+    }
+
+    fn take_fault(&mut self) -> Option<StoreError> {
+        self.as_mut().take_fault()
+    }
+
+    fn take_interruption(&mut self) -> Option<Interruption> {
+        self.as_mut().take_interruption()
+    }
+
+    fn key_label(&self, key: u8) -> Option<String> {
+        self.as_ref().key_label(key)
+    }
 }
 
 impl VirtualCard for Card {

@@ -98,6 +98,8 @@ pub(super) enum Purpose {
     Making,
     /// Everything that hosts ask for.
     Using,
+    /// Changing responses at random.
+    Spoiling,
 }
 
 /// The source of randomness of one card, numbered from 1.
@@ -112,6 +114,7 @@ pub(super) fn randomness(
     let label = match purpose {
         Purpose::Making => "make",
         Purpose::Using => "use",
+        Purpose::Spoiling => "spoil",
     };
     let digest = Sha256::new()
         .chain_update(format!("hsm2-emulator {label} card {card} "))

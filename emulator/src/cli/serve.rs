@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use hsm2_emulator::card::Card;
+use hsm2_emulator::hostile::PowerSwitch;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::Profile;
-use hsm2_emulator::store::{EphemeralStore, FileStore};
+use hsm2_emulator::store::{EphemeralStore, FileStore, Store};
 use hsm2_emulator::trace::{Secrets, TraceFile, Traced};
 use hsm2_emulator::transport::address::{Address, is_local};
 use hsm2_emulator::transport::reader::{InReader, Persona};
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::plan::{self, Place, Purpose, randomness};
 use super::trust::{self, Root};
-use super::{Failure, ServeArgs, card, guide};
+use super::{Failure, ServeArgs, card, guide, hostile};
 
 /// One card and where it goes; `number` counts from 1.
 struct Slot {
@@ -30,6 +31,7 @@ pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
     let sources = sources(args, given.len())?;
     let places = plan::assign(sources.len(), given)?;
     let roots = trust::roots(&args.trust)?;
+    let hostile = hostile::Plan::read(args)?;
     guide::introduce();
     if args.seed.is_some() {
         guide::warn_of_seed();
@@ -49,6 +51,7 @@ pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
             place,
             args,
             &roots,
+            &hostile,
             trace.clone(),
         )?);
     }
@@ -90,18 +93,21 @@ impl Slot {
         place: Place,
         args: &ServeArgs,
         roots: &[Root],
+        hostile: &hostile::Plan,
         trace: Option<TraceFile>,
     ) -> Result<Self, Failure> {
+        let power = PowerSwitch::new();
+        let keep = |store| hostile.store(store, &power);
         let endpoint = endpoint(number, &place)?;
         let mut card = match source {
-            Source::File(path) => open(path, number, args)?,
+            Source::File(path) => open(path, number, args, keep)?,
             Source::DefaultFile(path) => {
                 if !path.exists() {
                     make_default(path, args)?;
                 }
-                open(path, number, args)?
+                open(path, number, args, keep)?
             }
-            Source::Memory => in_memory(number, args)?,
+            Source::Memory => in_memory(number, args, keep)?,
         };
         trust::trust(&mut card, roots)?;
         let serial = card
@@ -124,6 +130,7 @@ impl Slot {
             "card {number}: {serial}, {}, {kept}, {at}",
             card.profile().description
         ));
+        let card = hostile.card(card, number, args, power.clone())?;
         Ok(Self {
             number,
             card: in_reader(traced(card, serial, trace, args.trace_secrets), args.reader),
@@ -141,13 +148,13 @@ fn open_trace(path: &Path) -> Result<TraceFile, Failure> {
 }
 
 fn traced(
-    card: Card,
+    card: Box<dyn VirtualCard>,
     serial: String,
     trace: Option<TraceFile>,
     secrets: bool,
 ) -> Box<dyn VirtualCard> {
     let Some(file) = trace else {
-        return Box::new(card);
+        return card;
     };
     let secrets = if secrets {
         Secrets::Written
@@ -166,11 +173,15 @@ fn in_reader(card: Box<dyn VirtualCard>, persona: Persona) -> Box<dyn VirtualCar
     }
 }
 
-fn open(path: &Path, number: usize, args: &ServeArgs) -> Result<Card, Failure> {
-    let store = FileStore::open(path)?;
+fn open(
+    path: &Path,
+    number: usize,
+    args: &ServeArgs,
+    keep: impl FnOnce(Box<dyn Store>) -> Box<dyn Store>,
+) -> Result<Card, Failure> {
+    let store = keep(Box::new(FileStore::open(path)?));
     let rng = randomness(args.seed.as_ref(), number, Purpose::Using)?;
-    let card = Card::open(Box::new(store), Box::new(rng))
-        .map_err(|cause| Failure::of_card(path, cause))?;
+    let card = Card::open(store, Box::new(rng)).map_err(|cause| Failure::of_card(path, cause))?;
     same_profile(path, card.profile(), args.profile)?;
     Ok(card)
 }
@@ -209,14 +220,18 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
-fn in_memory(number: usize, args: &ServeArgs) -> Result<Card, Failure> {
+fn in_memory(
+    number: usize,
+    args: &ServeArgs,
+    keep: impl FnOnce(Box<dyn Store>) -> Box<dyn Store>,
+) -> Result<Card, Failure> {
     let profile = card::profile_or_default(args.profile)?;
     let mut rng = randomness(args.seed.as_ref(), number, Purpose::Using)?;
     let serial = Serial::random(&mut rng);
     Card::personalise(
         profile,
         &serial,
-        Box::new(EphemeralStore::default()),
+        keep(Box::new(EphemeralStore::default())),
         Box::new(rng),
     )
     .map_err(|cause| Failure::Internal(cause.to_string()))

@@ -8,7 +8,7 @@ mod block;
 use block::{Fault, Link};
 use zeroize::Zeroize;
 
-use super::VirtualCard;
+use super::{Interruption, VirtualCard};
 use crate::status::StatusWord;
 use crate::store::StoreError;
 
@@ -148,6 +148,10 @@ impl VirtualCard for InReader {
 
     fn take_fault(&mut self) -> Option<StoreError> {
         self.card.take_fault()
+    }
+
+    fn take_interruption(&mut self) -> Option<Interruption> {
+        self.card.take_interruption()
     }
 
     fn key_label(&self, key: u8) -> Option<String> {

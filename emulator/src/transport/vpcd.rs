@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::frame::{Inbox, Message, framed};
-use super::{Ended, Endpoint, Event, Stop, Timing, VirtualCard};
+use super::{Ended, Endpoint, Event, Interruption, Stop, Timing, VirtualCard};
 
 /// Port of vpcd's first reader; the second has the next number, and so on.
 pub const DEFAULT_PORT: u16 = 35963;
@@ -163,6 +163,11 @@ async fn exchange(
                 observer(Event::Fault(&fault));
             }
             inbox.consume();
+            let answer = match card.take_interruption() {
+                None => answer,
+                Some(Interruption::Silence) => None,
+                Some(Interruption::Removal) => return Ended::Removed,
+            };
             if let Some(frame) = answer
                 && let Err(ended) = send(stream, &frame, timing).await
             {

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod hostile;
 mod kill;
 mod readers;
 mod support;
