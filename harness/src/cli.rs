@@ -5,6 +5,7 @@ mod blob;
 mod dkek;
 mod drill;
 mod files;
+mod opensc_corpus;
 mod progress;
 mod report;
 mod run;
@@ -63,6 +64,7 @@ enum Command {
     Blob(blob::Blob),
     Drill(drill::Drill),
     Attest(attest::Attest),
+    ExportOpenscCorpus(opensc_corpus::ExportOpenscCorpus),
 }
 
 /// Why a command failed, for a person and for a script.
@@ -120,6 +122,7 @@ pub fn run() -> ExitCode {
         Some(Command::Blob(command)) => command.run(),
         Some(Command::Drill(command)) => command.run(),
         Some(Command::Attest(command)) => command.run(),
+        Some(Command::ExportOpenscCorpus(command)) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
