@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks everything: formatting, lints, documentation, all tests with real PC/SC clients among
-# them, benchmarks (built, not run), licences and advisories of the dependencies.
+# them, the C interface under AddressSanitizer, a soak, each fuzz target for some seconds, benchmarks
+# (built, not run), licences and advisories of the dependencies.
 #
 # Needs Debian or Ubuntu with Rust. Installs the packages that are missing, asks for nothing, reads
 # no standard input, writes to target/ only. The last line is the count; any failure is a non-zero
@@ -136,6 +137,18 @@ check "Formatting" cargo fmt --all --check
 check "Lints" cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 check "Documentation" documentation
 run_tests
+# The C interface, used by a C program under AddressSanitizer.
+c_interface() {
+    local program=target/c-interface
+    cargo build --locked --package hsm2-card || return 1
+    cc -std=c11 -Wall -Wextra -Werror -g -fsanitize=address,undefined -I emulator/capi/include \
+        -o "$program" emulator/capi/tests/card.c target/debug/libhsm2_card.a -lpthread -ldl -lm &&
+        "$program"
+}
+
+check "C interface" c_interface
+check "Rude clients, ten seconds" cargo run --locked --package hsm2-attack --bin soak -- 10
+check "Fuzz targets, five seconds each" fuzz/run.sh 5
 check "Benchmarks build" cargo build --locked --workspace --benches --all-features
 
 # ---------------------------------------------------------------------------------------------

@@ -15,4 +15,5 @@ pub mod fixture;
 pub mod session;
 pub mod store;
 pub mod tape;
+pub mod targets;
 pub mod watch;

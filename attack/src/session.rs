@@ -4,6 +4,7 @@
 //! every rule in [`crate::watch`]. Each run begins with two cards that have keys of every kind, key
 //! domains of both kinds in common, files, and certificates of each other.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use arbitrary::Arbitrary;
@@ -213,6 +214,14 @@ pub enum Action {
     Register {
         index: u8,
     },
+    Derive {
+        key: u8,
+        new: u8,
+        parameter: u8,
+    },
+    SessionPin {
+        p1: u8,
+    },
     Custodians {
         p1: u8,
         p2: u8,
@@ -246,6 +255,7 @@ pub enum Operand {
 #[derive(Debug)]
 pub struct Stage {
     cards: [Snapshot; 2],
+    secrets: [BTreeSet<Vec<u8>>; 2],
     papers: Papers,
 }
 
@@ -253,6 +263,9 @@ impl Stage {
     fn new() -> Self {
         let (cards, papers) = fixture::furnished();
         Self {
+            secrets: cards
+                .each_ref()
+                .map(|bench| Watch::new(bench, bench.store.clone()).secrets().clone()),
             cards: cards.map(|bench| bench.card.snapshot()),
             papers,
         }
@@ -336,9 +349,11 @@ pub fn run_on<S: Seated>(session: &Session, make: impl Fn(Bench) -> S) -> usize 
 fn play<S: Seated>(session: &Session, make: impl Fn(Bench) -> S) -> Vec<Answer> {
     let stage = Stage::get();
     let mut blobs = vec![stage.papers.blob.clone()];
+    let mut secrets = stage.secrets.clone().into_iter();
     let mut seats = stage.cards().map(|bench| {
         let subject = make(bench);
-        let watch = Watch::new(&subject, subject.store());
+        let known = secrets.next().unwrap_or_default();
+        let watch = Watch::knowing(known, &subject, subject.store());
         Seat {
             subject,
             watch,
@@ -630,6 +645,12 @@ fn command(action: &Action, papers: &Papers, blobs: &[Vec<u8>]) -> Vec<u8> {
         }
         Action::Register { index } => extended(0x80, 0x54, 0, index % 4, &papers.custodian),
         Action::Custodians { p1, p2 } => extended(0x80, 0x54, p1 % 4, p2 % 4, &[]),
+        Action::SessionPin { p1 } => extended(0x80, 0x5A, p1 % 3, 0x81, &[]),
+        Action::Derive {
+            key: parent,
+            new,
+            parameter,
+        } => extended(0x80, 0x76, key(*parent), key(*new), &[0x98, *parameter]),
         Action::Raw(bytes) => bytes[..bytes.len().min(1300)].to_vec(),
     }
 }

@@ -94,11 +94,17 @@ impl Watch {
     /// Watches a card from now on; who is authenticated now may stay so.
     #[must_use]
     pub fn new(subject: &dyn Subject, store: WatchedStore) -> Self {
+        Self::knowing(BTreeSet::new(), subject, store)
+    }
+
+    /// As [`Watch::new`], with secrets of this card that are known already.
+    #[must_use]
+    pub fn knowing(secrets: BTreeSet<Vec<u8>>, subject: &dyn Subject, store: WatchedStore) -> Self {
         let _ = store.take_commits();
         let mut watch = Self {
             store,
             pins: [None, None],
-            secrets: BTreeSet::new(),
+            secrets,
             said: Vec::new(),
             shadow: Shadow {
                 user_pin: true,
@@ -110,6 +116,12 @@ impl Watch {
         watch.pins = pins(subject.memory());
         watch.learn_secrets(subject.memory());
         watch
+    }
+
+    /// Every secret that the card ever held.
+    #[must_use]
+    pub fn secrets(&self) -> &BTreeSet<Vec<u8>> {
+        &self.secrets
     }
 
     /// Resets the card.
@@ -174,9 +186,11 @@ impl Watch {
             if let Ok(key) = material.ec() {
                 self.secrets.insert(key.secret_bytes().to_vec());
             } else if let Ok(key) = material.rsa() {
-                self.secrets.insert(key.p().to_vec());
-                self.secrets.insert(key.q().to_vec());
-                self.secrets.insert(key.d().to_vec());
+                // The exponent takes long to compute, and follows from what is known already.
+                if self.secrets.insert(key.p().to_vec()) {
+                    self.secrets.insert(key.q().to_vec());
+                    self.secrets.insert(key.d().to_vec());
+                }
             } else if let Ok(key) = material.aes() {
                 self.secrets.insert(key.expose().to_vec());
             }
@@ -185,9 +199,10 @@ impl Watch {
             if let Some(kek) = memory.domain(slot).and_then(|domain| domain.kek()) {
                 // One byte of length, then the bytes.
                 let encoded = postcard::to_allocvec(kek).unwrap();
-                self.secrets.insert(encoded[1..].to_vec());
-                self.secrets.insert(kek.encryption_key().to_vec());
-                self.secrets.insert(kek.mac_key().to_vec());
+                if self.secrets.insert(encoded[1..].to_vec()) {
+                    self.secrets.insert(kek.encryption_key().to_vec());
+                    self.secrets.insert(kek.mac_key().to_vec());
+                }
             }
         }
         for pin in self.pins.iter().flatten() {
@@ -304,7 +319,9 @@ impl Watch {
         }
         let [_, ins, p1, p2] = header;
         let needed = match ins {
-            0x46 | 0x48 | 0x62 | 0x68 | 0x72 | 0x74 | 0x78 | 0xD6 | 0xD7 | 0xE4 => true,
+            0x46 | 0x48 | 0x5A | 0x62 | 0x68 | 0x72 | 0x74 | 0x76 | 0x78 | 0xD6 | 0xD7 | 0xE4 => {
+                true
+            }
             0x52 => p1 != 0,
             0xB1 => FileId(u16::from_be_bytes([p1, p2])).kind() == FileKind::PrivateData,
             0x2C => return self.check_reset(memory, data),

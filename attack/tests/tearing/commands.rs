@@ -109,6 +109,26 @@ fn trusting_peer(stage: &Stage) -> Bench {
     bench
 }
 
+/// A card whose session PINs are kept in its memory.
+fn with_session_pins(_: &Stage) -> Bench {
+    let mut bench = Bench::virgin(4);
+    bench.ok(&initialize(0x000D, &[]));
+    bench
+}
+
+/// A card with a key to derive from.
+fn with_parent_key(stage: &Stage) -> Bench {
+    let mut bench = logged_in(stage);
+    let may_derive = [0x91, 1, 0x98];
+    bench.ok(&generate_ec(
+        0x30,
+        Curve::Secp256r1,
+        b"ZZKEY00030",
+        &may_derive,
+    ));
+    bench
+}
+
 fn scratch_filled(stage: &Stage) -> Bench {
     let mut bench = logged_in(stage);
     bench.ok(&update(0x2F10, 0, &stage.papers.blob));
@@ -239,6 +259,25 @@ pub(crate) fn rows(stage: &Stage) -> Vec<Row> {
             short(0x80, 0x50, 0, 0, b"\x81\x06648219\x82\x0800000000"),
             0x63CE,
             Effect::Tries(SecurityOfficer, &[15, 14]),
+        ),
+        done(
+            "GENERATE SESSION PIN",
+            with_session_pins,
+            extended(0x80, 0x5A, 0x01, 0x81, &[]),
+        ),
+        done(
+            "GENERATE SESSION PIN, clear",
+            |stage| {
+                let mut bench = with_session_pins(stage);
+                bench.ok(&extended(0x80, 0x5A, 0x01, 0x81, &[]));
+                bench
+            },
+            short(0x80, 0x5A, 0x00, 0x81, &[]),
+        ),
+        done(
+            "DERIVE EC KEY",
+            with_parent_key,
+            short(0x80, 0x76, 0x30, 0x31, &[0x98, 5]),
         ),
         done(
             "MANAGE KEY DOMAIN, create",

@@ -1,0 +1,249 @@
+//! `make-seeds DIR`: writes seed corpora for every fuzz target below DIR, one folder for each.
+//!
+//! They are made of the vectors, of commands that genuine tokens and OpenSC exchanged, and of what
+//! the cards of the fixture make.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a tool for developers; it ends with a message when a vector is not what it should be"
+)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hsm2_attack::apdu::{SELECT, initialize, log_in, read, short, update};
+use hsm2_attack::fixture;
+use hsm2_attack::session::Stage;
+use hsm2_attack::targets::TARGETS;
+use hsm2_emulator::crypto::{CardRng, symmetric};
+use hsm2_emulator::domain::Kek;
+use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::store::{Change, FileStore, Store};
+use rand_core::Rng;
+use serde_json::Value;
+
+/// Seeds of one target.
+type Seeds = Vec<Vec<u8>>;
+
+fn main() {
+    let Some(folder) = std::env::args().nth(1) else {
+        eprintln!("make-seeds DIR");
+        std::process::exit(2);
+    };
+    let mut seeds: BTreeMap<&str, Seeds> =
+        TARGETS.iter().map(|(name, _)| (*name, vec![])).collect();
+    let recorded = recorded();
+    let papers = Stage::get().papers();
+    let commands = commands();
+
+    seeds.insert(
+        "apdu",
+        [recorded_commands(&recorded), commands.clone()].concat(),
+    );
+    let mut sessions = vec![with_lengths(&commands)];
+    sessions.extend(sequences(&recorded));
+    seeds.insert("apdu_bytes", sessions);
+    let papers_list = [
+        &papers.issuer,
+        &papers.devices[0],
+        &papers.memberships[0],
+        &papers.exchange[0],
+        &papers.custodian,
+    ];
+    let mut tlv = recorded_responses(&recorded);
+    tlv.extend(papers_list.iter().map(|paper| paper.to_vec()));
+    seeds.insert("tlv", tlv);
+    seeds.insert(
+        "cvc",
+        papers_list.iter().map(|paper| paper.to_vec()).collect(),
+    );
+    seeds.insert("blob", blobs(&recorded));
+    seeds.insert(
+        "membership",
+        vec![
+            [&[0], &papers.memberships[0][..]].concat(),
+            [&[3], &papers.memberships[1][..]].concat(),
+            [&[0x82], &papers.exchange[1][..]].concat(),
+            [&[0x80], &papers.custodian[..]].concat(),
+        ],
+    );
+    seeds.insert(
+        "records",
+        (0..40).map(|which| vec![which, 0, 0, 0]).collect(),
+    );
+    seeds.insert("session", random_sessions());
+    seeds.insert("share_file", shares(&recorded));
+    seeds.insert("store_file", vec![card_file()]);
+    seeds.insert("trace", vec![trace(&commands)]);
+    seeds.insert("vpcd", vec![vpcd(&commands)]);
+
+    for (target, seeds) in seeds {
+        assert!(!seeds.is_empty(), "no seeds for {target}");
+        let folder = Path::new(&folder).join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (index, seed) in seeds.iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{index:03}")), seed).unwrap();
+        }
+        println!("{target}: {} seeds", seeds.len());
+    }
+}
+
+/// Records of genuine tokens.
+fn recorded() -> Vec<Value> {
+    let file: Value =
+        serde_json::from_str(include_str!("../../../vectors/real-tokens.json")).unwrap();
+    file["records"].as_array().unwrap().clone()
+}
+
+fn field(record: &Value, name: &str) -> Option<Vec<u8>> {
+    hex::decode(record[name].as_str()?).ok()
+}
+
+fn recorded_commands(recorded: &[Value]) -> Seeds {
+    recorded
+        .iter()
+        .filter_map(|record| field(record, "command_hex"))
+        .collect()
+}
+
+fn recorded_responses(recorded: &[Value]) -> Seeds {
+    recorded
+        .iter()
+        .filter_map(|record| field(record, "response_hex"))
+        .filter(|response| response.len() > 2)
+        .collect()
+}
+
+/// One seed for each recorded sequence of exchanges.
+fn sequences(recorded: &[Value]) -> Seeds {
+    let mut sequences: BTreeMap<String, Seeds> = BTreeMap::new();
+    for record in recorded {
+        let name = record["sequence"].as_str().unwrap_or("alone").to_owned();
+        if let Some(command) = field(record, "command_hex") {
+            sequences.entry(name).or_default().push(command);
+        }
+    }
+    sequences
+        .values()
+        .map(|commands| with_lengths(commands))
+        .collect()
+}
+
+fn with_lengths(commands: &[Vec<u8>]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for command in commands {
+        all.extend_from_slice(&u16::try_from(command.len()).unwrap().to_be_bytes());
+        all.extend_from_slice(command);
+    }
+    all
+}
+
+/// One command of each kind.
+fn commands() -> Seeds {
+    let papers = Stage::get().papers();
+    let p256 = hsm2_emulator::crypto::Curve::Secp256r1;
+    vec![
+        SELECT.to_vec(),
+        log_in(),
+        short(0x00, 0x20, 0, 0x88, hsm2_attack::apdu::SO_PIN),
+        hsm2_attack::apdu::generate_ec(0x20, p256, b"ZZKEY00020", &[0x92, 1, 0]),
+        hsm2_attack::apdu::extended(0x00, 0x48, 0x21, 0xB0, &[]),
+        fixture::sign(fixture::COUNTED_KEY),
+        hsm2_attack::apdu::extended(0x80, 0x62, fixture::EC_KEY, 0x80, p256.parameters().g),
+        hsm2_attack::apdu::extended(0x80, 0x62, fixture::RSA_KEY, 0x22, &[7; 128]),
+        hsm2_attack::apdu::extended(0x80, 0x78, fixture::AES_KEY, 0x18, &[7; 20]),
+        fixture::wrap(fixture::EC_KEY),
+        fixture::unwrap(0x22, &papers.blob),
+        fixture::create_domain(3, 2),
+        fixture::share(3, 7),
+        update(0xCA02, 0, &[1; 40]),
+        update(0x2F10, 0, &papers.blob),
+        short(0x80, 0x74, 0x23, 0x93, &[]),
+        read(0xCA02),
+        hsm2_attack::apdu::delete(0xCA02),
+        vec![0x80, 0x58, 0, 0, 0, 0, 0],
+        vec![0x00, 0x84, 0, 0, 8],
+        short(0x00, 0x24, 0, 0x81, b"648219135790"),
+        short(0x00, 0x2C, 0, 0x81, b"57621880648219"),
+        initialize(1, &[0x92, 1, 2]),
+        initialize(1, &[0x93, 2, 2, 1, 0x97, 1, 2]),
+    ]
+}
+
+fn blobs(recorded: &[Value]) -> Seeds {
+    let kek = Kek::new(&[0x5A; 32]);
+    let mut rng = CardRng::from_seed([3; 32]);
+    let [bench, _] = Stage::get().cards();
+    let mut seeds: Seeds = recorded_responses(recorded)
+        .into_iter()
+        .filter(|bytes| bytes.len() > 200)
+        .map(|bytes| [vec![0], bytes].concat())
+        .collect();
+    for (_, key) in bench.card.memory().keys() {
+        let sealed =
+            hsm2_emulator::blob::seal(&kek, &key.material, None, &NITROKEY_HSM2, &mut rng).unwrap();
+        seeds.push([vec![0], sealed.clone()].concat());
+        // KCV, type, default algorithm with its length, three empty fields; then what is enciphered.
+        let start = 8 + 1 + 2 + usize::from(sealed[10]) + 6;
+        let cryptogram = &sealed[start..sealed.len() - 16];
+        let plain =
+            symmetric::aes_cbc_decrypt(&kek.encryption_key()[..], &[0; 16], cryptogram).unwrap();
+        seeds.push([vec![1, sealed[8], 0], plain].concat());
+    }
+    seeds
+}
+
+fn random_sessions() -> Seeds {
+    let mut rng = CardRng::from_seed([8; 32]);
+    (0..64_usize)
+        .map(|index| {
+            let mut seed = vec![0; 40 + 12 * index];
+            rng.fill_bytes(&mut seed);
+            seed
+        })
+        .collect()
+}
+
+fn shares(recorded: &[Value]) -> Seeds {
+    let mut seeds: Seeds = recorded_responses(recorded)
+        .into_iter()
+        .filter(|bytes| bytes.starts_with(b"Salted__"))
+        .collect();
+    seeds.push(b"a4:21:63:e8:2d:4e:a0:c7\n1\n1e:14:a4:22:13:1a:2c:4f\n".to_vec());
+    seeds
+}
+
+fn card_file() -> Vec<u8> {
+    let [bench, _] = Stage::get().cards();
+    let path = std::env::temp_dir().join(format!("hsm2-seed-{}", std::process::id()));
+    FileStore::create(&path, |mut store| {
+        let records = bench.store.records();
+        let changes: Vec<_> = records
+            .into_iter()
+            .map(|(name, value)| Change::Put(name, value))
+            .collect();
+        store.commit(&changes)
+    })
+    .unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    bytes
+}
+
+fn trace(commands: &[Vec<u8>]) -> Vec<u8> {
+    let mut all = Vec::new();
+    for command in commands.iter().filter(|command| command.len() < 256) {
+        all.push(u8::try_from(command.len()).unwrap());
+        all.extend_from_slice(command);
+        all.extend_from_slice(&[2, 0x90, 0x00]);
+    }
+    all
+}
+
+fn vpcd(commands: &[Vec<u8>]) -> Vec<u8> {
+    let mut all = vec![7, 0, 1, 1, 0, 1, 4];
+    all.extend(with_lengths(commands));
+    all.extend_from_slice(&[0, 1, 2, 0, 0, 0, 1, 0]);
+    all
+}
