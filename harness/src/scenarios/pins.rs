@@ -48,6 +48,8 @@ pub(super) fn add(list: &mut List) {
         t.refused(apdu(0x0024_0088).parts(&[&SO_PIN, b"87654321"]), 0x9000)?;
         t.refused(apdu(0x002c_0081).parts(&[&SO_PIN, NEW]), 0x63ce)?;
         t.refused(apdu(0x002c_0081).parts(&[b"87654321", NEW]), 0x9000)?;
+        // Back at once: the next scenario initialises the card with the one it knows.
+        t.refused(apdu(0x0024_0088).parts(&[b"87654321", &SO_PIN]), 0x9000)?;
         t.select()?;
         t.refused(verify(NEW), 0x9000)
     });
