@@ -41,12 +41,14 @@
 //! Run yours with `cargo run -p hsm2-harness -- run 'area.*'`.
 
 mod challenge;
+mod decipher;
 mod files;
 mod identify;
 mod key_domain;
 mod pins;
 mod session;
 mod sign;
+mod symmetric;
 mod tables;
 mod timing;
 mod verify;
@@ -67,6 +69,8 @@ pub fn all() -> Vec<Scenario> {
         challenge::add,
         files::add,
         sign::add,
+        decipher::add,
+        symmetric::add,
         key_domain::add,
         tables::add,
         wrap::add,

@@ -1,0 +1,176 @@
+//! DECIPHER: RSA with and without padding, and key agreement.
+
+use crate::apdu::{Apdu, apdu};
+use crate::judge::{self, RsaPadding};
+use crate::key::curves::CURVES;
+use crate::scenario::{List, Start};
+use crate::suite::fixture;
+
+/// What comes out of an RSA key, `algorithm padding`.
+const PADDINGS: [(u8, RsaPadding); 3] = [
+    (0x21, RsaPadding::None),
+    (0x22, RsaPadding::Pkcs1),
+    (0x23, RsaPadding::OaepSha1),
+];
+
+/// Algorithms that a kind of key does not have.
+const NOT_FOR_THIS_KEY: [(&str, u8); 6] = [
+    ("secp256r1", 0x21),
+    ("secp256r1", 0x22),
+    ("rsa-2048", 0x80),
+    ("rsa-2048", 0x20),
+    ("aes-256", 0x21),
+    ("aes-256", 0x80),
+];
+
+fn decipher(key: u8, algorithm: u8, data: &[u8]) -> Apdu {
+    apdu(0x8062_0000).p1(key).p2(algorithm).data(data).le(512)
+}
+
+pub(super) fn add(list: &mut List) {
+    add_rsa(list);
+    add_ecdh(list);
+    for (name, algorithm) in NOT_FOR_THIS_KEY {
+        list.add(
+            format!("decipher.not_for_this_key.{name}-{algorithm:02X}"),
+            format!("DECIPHER with algorithm {algorithm:02X} and key {name} answers 6A81"),
+        )
+        .source("recorded for 10, 11 and 99 on RSA and EC keys (inferred for DECIPHER)")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(name)?;
+            t.refused(decipher(key.id, algorithm, &[7; 32]), 0x6a81)
+        });
+    }
+    list.add(
+        "decipher.key.absent_is_6a88",
+        "DECIPHER with a key that is not there answers 6A88",
+    )
+    .source("recorded for WRAP KEY (inferred for DECIPHER)")
+    .start(Start::Domains)
+    .run(|t| t.refused(decipher(0xfe, 0x21, &[7; 256]), 0x6a88));
+    list.add(
+        "decipher.login.needed",
+        "DECIPHER without login answers 6982",
+    )
+    .source("OpenSC card-sc-hsm.c")
+    .start(Start::Keys)
+    .run(|t| {
+        t.select()?;
+        let key = fixture::key("rsa-2048")?;
+        t.refused(decipher(key.id, 0x21, &[7; 256]), 0x6982)
+    });
+}
+
+fn add_rsa(list: &mut List) {
+    for (algorithm, padding) in PADDINGS {
+        list.add(
+            format!("decipher.rsa.{algorithm:02X}"),
+            format!("What OpenSSL encrypted comes back with algorithm {algorithm:02X}"),
+        )
+        .source("OpenSC card-sc-hsm.c for 21; vendor Java card service for 22 and 23")
+        .needs("rsa-2048")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key("rsa-2048")?;
+            let (n, e) = key.rsa()?;
+            let mut message = t.dice.bytes(40);
+            if padding == RsaPadding::None {
+                message = [vec![0; n.len() - message.len()], message].concat();
+            }
+            let cryptogram = judge::rsa_encrypt(&n, &e, padding, &message)?;
+            let back = t.ok(decipher(key.id, algorithm, &cryptogram))?;
+            t.same("the message", message, back)
+        });
+        for (what, length) in [("short", 255), ("long", 257)] {
+            list.add(
+                format!("decipher.rsa.{algorithm:02X}_{what}_is_6a80"),
+                format!("{length} bytes for RSA-2048 and algorithm {algorithm:02X} answer 6A80"),
+            )
+            .source("RFC 8017, 7.1.2 and 7.2.2: wrong length (inferred)")
+            .needs("rsa-2048")
+            .start(Start::Keys)
+            .run(move |t| {
+                let key = fixture::key("rsa-2048")?;
+                t.refused(decipher(key.id, algorithm, &vec![1; length]), 0x6a80)
+            });
+        }
+    }
+    // A block whose padding begins wrongly, whatever follows: 00 01 is no PKCS#1 block type 2, and a
+    // first byte of 01 no OAEP block.
+    for (algorithm, start) in [(0x22, [0, 1]), (0x23, [1, 0])] {
+        list.add(
+            format!("decipher.rsa.{algorithm:02X}_wrong_padding_is_6a80"),
+            format!("A block without the padding of algorithm {algorithm:02X} answers 6A80"),
+        )
+        .source("RFC 8017, 7.1.2 and 7.2.2: decryption error (inferred)")
+        .needs("rsa-2048")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key("rsa-2048")?;
+            let (n, e) = key.rsa()?;
+            let block = [start.to_vec(), t.dice.bytes(n.len() - start.len())].concat();
+            let cryptogram = judge::rsa_encrypt(&n, &e, RsaPadding::None, &block)?;
+            t.refused(decipher(key.id, algorithm, &cryptogram), 0x6a80)
+        });
+    }
+}
+
+fn add_ecdh(list: &mut List) {
+    for curve in &CURVES {
+        let name = curve.name;
+        list.add(
+            format!("ecdh.agree.{name}"),
+            format!("The card and OpenSSL agree on a point of {name}"),
+        )
+        .source("OpenSC card-sc-hsm.c, algorithm 80: the answer is a whole point")
+        .needs(format!("curve-{name}"))
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(name)?;
+            let peer_private = t.dice.bytes(curve.width().min(33) - 1);
+            let peer = judge::multiply(name, &peer_private, None)?;
+            let shared = judge::multiply(name, &peer_private, Some(key.ec()?.public()))?;
+            let answer = t.ok(decipher(key.id, 0x80, &peer))?;
+            t.same("the shared point", shared, answer)
+        });
+        list.add(
+            format!("ecdh.off_curve.{name}"),
+            format!("A point beside {name} answers 6A80"),
+        )
+        .source("SEC 1, 3.2.2.1: public keys are validated (inferred)")
+        .needs(format!("curve-{name}"))
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(name)?;
+            let mut point = key.ec()?.public().to_vec();
+            if let Some(last) = point.last_mut() {
+                *last ^= 1;
+            }
+            t.refused(decipher(key.id, 0x80, &point), 0x6a80)
+        });
+    }
+    let point = |first: u8, length: usize| [vec![first], vec![0; length]].concat();
+    for (what, data) in [
+        ("infinity", vec![0]),
+        ("zeros", point(4, 64)),
+        ("short", point(4, 63)),
+        ("long", point(4, 65)),
+        ("without_04", vec![0; 64]),
+    ] {
+        list.add(
+            format!("ecdh.no_point.{what}"),
+            format!(
+                "{} bytes that are no point ({what}) answer 6A80",
+                data.len()
+            ),
+        )
+        .source("SEC 1, 2.3.4 (inferred)")
+        .needs("curve-secp256r1")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key("secp256r1")?;
+            t.refused(decipher(key.id, 0x80, &data), 0x6a80)
+        });
+    }
+}
