@@ -283,6 +283,18 @@ fn crt_parts_must_all_agree() {
 }
 
 #[test]
+fn a_key_of_a_composite_number_is_not_imported() {
+    let group = &groups()[0];
+    let mut composite = bytes(&group.p);
+    *composite.last_mut().unwrap() ^= 2;
+    // Whoever only does sums with the numbers finds nothing wrong.
+    let e = bytes(&group.e);
+    let key = RsaPrivateKey::from_primes(&composite, &bytes(&group.q), &e).unwrap();
+    let imported = RsaPrivateKey::from_exponent(&key.n(), &e, &key.d());
+    assert_eq!(imported.err(), Some(Error::Key));
+}
+
+#[test]
 fn numbers_that_are_no_primes_make_no_key() {
     let group = &groups()[0];
     let (p, q, e) = (bytes(&group.p), bytes(&group.q), bytes(&group.e));
