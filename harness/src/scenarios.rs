@@ -40,13 +40,18 @@
 //!
 //! Run yours with `cargo run -p hsm2-harness -- run 'area.*'`.
 
+mod access;
 mod challenge;
 mod decipher;
 mod files;
+mod forms;
 mod identify;
 mod key_domain;
+mod pin_forms;
 mod pins;
+mod script;
 mod session;
+mod setup;
 mod sign;
 mod symmetric;
 mod tables;
@@ -63,11 +68,15 @@ pub fn all() -> Vec<Scenario> {
     let mut list = List::default();
     for add in [
         identify::add,
+        forms::add,
+        setup::add,
         session::add,
         verify::add,
         pins::add,
+        pin_forms::add,
         challenge::add,
         files::add,
+        access::add,
         sign::add,
         decipher::add,
         symmetric::add,
