@@ -104,13 +104,15 @@ pub fn ecdsa_by(curve: &str, public: &[u8], hash: &[u8], der: &[u8]) -> Result<b
     verify_ecdsa(curve, public, hash, &signature)
 }
 
-/// Judges an ECDSA signature `r || s` over a hash, by a point `04 || x || y`.
+/// Judges an ECDSA signature `r || s` over a hash, by a point `04 || x || y`. Both numbers have the
+/// width of the order; any other length is no signature.
 ///
 /// # Errors
 /// [`Stop::Harness`] when OpenSSL cannot.
 pub fn ecdsa_plain(curve: &str, public: &[u8], hash: &[u8], plain: &[u8]) -> Result<bool, Stop> {
+    let width = usize::try_from(group(curve)?.order_bits().div_ceil(8)).unwrap_or_default();
     let (r, s) = plain.split_at(plain.len() / 2);
-    if r.len() != s.len() {
+    if r.len() != width || s.len() != width {
         return Ok(false);
     }
     let (r, s) = (BigNum::from_slice(r)?, BigNum::from_slice(s)?);
@@ -163,12 +165,14 @@ pub fn multiply(curve: &str, private: &[u8], public: Option<&[u8]>) -> Result<Ve
     Ok(product.to_bytes(&group, form, &mut context)?)
 }
 
+mod blob;
 mod request;
 mod rsa;
 mod symmetric;
 #[cfg(test)]
 mod tests;
 
+pub use blob::{blob, check_value};
 pub use request::{Attested, Public, request};
 pub use rsa::{RsaPadding, rsa_encrypt, rsa_pkcs1, rsa_pss, rsa_recover};
 pub use symmetric::{aes_cbc, cmac};

@@ -1,12 +1,8 @@
-//! Public keys that judge signatures, with implementations that the virtual card does not use for it.
-
-use p256::ecdsa::signature::Verifier;
-use rsa::pkcs1v15;
-use sha2::{Digest, Sha256};
+//! Public keys of devices and requests; the signatures are judged by OpenSSL, see [`crate::judge`].
 
 use crate::der::{Malformed, Reader};
+use crate::judge::Public;
 use crate::key::curves::Curve;
-use crate::key::ec::public::verifies;
 
 /// A public key as a card's request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +21,6 @@ pub enum PublicKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not verify: {0}")]
 pub struct Invalid(String);
-
-impl Invalid {
-    fn because(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
-    }
-}
 
 impl PublicKey {
     /// The point of an EC key, 04 || x || y.
@@ -59,39 +49,21 @@ impl PublicKey {
     /// # Errors
     /// [`Invalid`], also for a key or signature of a wrong form.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Invalid> {
-        match self {
-            Self::P256(point) => {
-                let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(point);
-                let signature = p256::ecdsa::Signature::from_slice(signature);
-                let (key, signature) = (
-                    key.map_err(Invalid::because)?,
-                    signature.map_err(Invalid::because)?,
-                );
-                key.verify(message, &signature).map_err(Invalid::because)
-            }
-            Self::BrainpoolP256r1(point) => {
-                type Key = ecdsa::VerifyingKey<bp256::BrainpoolP256r1>;
-                let key = Key::from_sec1_bytes(point).map_err(Invalid::because)?;
-                let signature = bp256::r1::ecdsa::Signature::from_slice(signature);
-                let signature = signature.map_err(Invalid::because)?;
-                key.verify(message, &signature).map_err(Invalid::because)
-            }
-            Self::Ec(curve, point) => {
-                let hash = Sha256::digest(message);
-                match verifies(curve, point, &hash, signature) {
-                    true => Ok(()),
-                    false => Err(Invalid::because("it is another key's, or over other bytes")),
-                }
-            }
-            Self::Rsa(n, e) => {
-                let number = |bytes| rsa::BoxedUint::from_be_slice_vartime(bytes);
-                let key = rsa::PublicKey::new(number(n), number(e)).map_err(Invalid::because)?;
-                let signature = pkcs1v15::Signature::try_from(signature);
-                let signature = signature.map_err(Invalid::because)?;
-                pkcs1v15::VerifyingKey::<Sha256>::new(key)
-                    .verify(message, &signature)
-                    .map_err(Invalid::because)
-            }
+        match Public::from(self).verify(message, signature) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Invalid("it is another key's, or over other bytes".into())),
+            Err(stop) => Err(Invalid(format!("{stop:?}"))),
+        }
+    }
+}
+
+impl From<&PublicKey> for Public {
+    fn from(key: &PublicKey) -> Self {
+        match key {
+            PublicKey::P256(point) => Self::Ec("secp256r1", point.clone()),
+            PublicKey::BrainpoolP256r1(point) => Self::Ec("brainpoolP256r1", point.clone()),
+            PublicKey::Ec(curve, point) => Self::Ec(curve.name, point.clone()),
+            PublicKey::Rsa(n, e) => Self::Rsa(n.clone(), e.clone()),
         }
     }
 }

@@ -9,16 +9,14 @@
 //!
 //! Only who has d, or e, can make the token.
 
-use aes::Aes128;
-use cmac::{Cmac, KeyInit, Mac};
-use sha1::{Digest, Sha1};
-
 use crate::card::command::StatusWord;
 use crate::card::cvc::object;
 use crate::card::{Card, CardError};
-use crate::key::curves::{CURVES, Curve};
-use crate::key::ec::{EcKey, public};
+use crate::judge::{self, Hash};
+use crate::key::curves::CURVES;
+use crate::key::ec::EcKey;
 use crate::secret::Secret;
+use crate::suite::bench::Stop;
 use crate::verify::PublicKey;
 
 /// id-CA-ECDH-AES-CBC-CMAC-128.
@@ -45,7 +43,7 @@ pub(super) fn prove(card: &mut Card, device: &PublicKey) -> Result<Possession, C
         let why = "chip authentication is on brainpoolP256r1 only";
         return Ok(Possession::NotProven(why.into()));
     };
-    let Some((own, curve)) = ephemeral() else {
+    let Some(own) = ephemeral() else {
         let why = "this machine has no random numbers to give";
         return Ok(Possession::NotProven(why.into()));
     };
@@ -56,14 +54,15 @@ pub(super) fn prove(card: &mut Card, device: &PublicKey) -> Result<Possession, C
         Err(unreachable) => return Err(unreachable),
     };
     let [nonce, token] = answer;
-    let Some(shared) = public::agree(curve, own.private(), device) else {
+    let curve = own.curve().name;
+    let Ok(shared) = judge::multiply(curve, own.private().expose(), Some(device)) else {
         let why = "the certified key is no point of the curve";
         return Ok(Possession::Disproved(why.into()));
     };
-    Ok(if expected(&shared, &nonce, own.public()) == Some(token) {
-        Possession::Proven
-    } else {
-        Possession::Disproved("the device's token was made with another key".into())
+    Ok(match expected(&Secret::new(shared), &nonce, own.public()) {
+        Ok(expected) if expected == token => Possession::Proven,
+        Ok(_) => Possession::Disproved("the device's token was made with another key".into()),
+        Err(stop) => Possession::NotProven(format!("this machine cannot judge it: {stop:?}")),
     })
 }
 
@@ -74,7 +73,7 @@ fn unwilling(command: &str, status: StatusWord) -> Possession {
     ))
 }
 
-fn ephemeral() -> Option<(EcKey, &'static Curve)> {
+fn ephemeral() -> Option<EcKey> {
     let curve = CURVES
         .iter()
         .find(|curve| curve.name == "brainpoolP256r1")?;
@@ -83,23 +82,24 @@ fn ephemeral() -> Option<(EcKey, &'static Curve)> {
         let mut bytes = vec![0; curve.width()];
         getrandom::fill(&mut bytes).ok()?;
         if let Ok(key) = EcKey::new(curve, &Secret::new(bytes), None) {
-            return Some((key, curve));
+            return Some(key);
         }
     }
     None
 }
 
-fn expected(shared: &Secret, nonce: &[u8], terminal: &[u8]) -> Option<Vec<u8>> {
-    let digest = Sha1::new()
-        .chain_update(shared.expose())
-        .chain_update(nonce)
-        .chain_update([0, 0, 0, 2])
-        .finalize();
-    let key = Secret::new(digest.get(..16)?.to_vec());
-    let mut mac = Cmac::<Aes128>::new_from_slice(key.expose()).ok()?;
-    mac.update(&object(
+/// The token of who knows the shared point, 04 || x || y.
+fn expected(shared: &Secret, nonce: &[u8], terminal: &[u8]) -> Result<Vec<u8>, Stop> {
+    let coordinates = shared.expose().get(1..).unwrap_or_default();
+    let (x, _) = coordinates.split_at(coordinates.len() / 2);
+    let secret = Secret::new([x, nonce, &[0, 0, 0, 2]].concat());
+    let digest = Secret::new(Hash::Sha1.of(secret.expose())?);
+    let key = digest.expose().get(..16).unwrap_or_default();
+    let data = object(
         0x7f49,
         &[&object(0x06, &[&OID]), &object(0x86, &[terminal])],
-    ));
-    Some(mac.finalize().as_bytes().get(..8)?.to_vec())
+    );
+    let mut token = judge::cmac(key, &data)?;
+    token.truncate(8);
+    Ok(token)
 }

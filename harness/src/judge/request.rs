@@ -5,7 +5,6 @@ use crate::card::cvc::Certificate;
 use crate::der::Reader;
 use crate::key::curves::Curve;
 use crate::suite::bench::Stop;
-use crate::verify::PublicKey;
 
 /// A public key of any kind that the card makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,22 +70,13 @@ pub fn request(bytes: &[u8], device: &Certificate) -> Result<Attested, Stop> {
         ));
     }
     let signed = [inner.raw, device_name.raw].concat();
-    if !device_key(device)?.verify(&signed, device_signature.content)? {
+    if !Public::from(&device.key).verify(&signed, device_signature.content)? {
         return Err(Stop::fail(
             "a request that the device signed",
             "a signature that does not verify",
         ));
     }
     Ok(attested)
-}
-
-fn device_key(device: &Certificate) -> Result<Public, Stop> {
-    match &device.key {
-        PublicKey::Ec(curve, point) => Ok(Public::Ec(curve.name, point.clone())),
-        PublicKey::P256(point) => Ok(Public::Ec("secp256r1", point.clone())),
-        PublicKey::BrainpoolP256r1(point) => Ok(Public::Ec("brainpoolP256r1", point.clone())),
-        PublicKey::Rsa(n, e) => Ok(Public::Rsa(n.clone(), e.clone())),
-    }
 }
 
 fn read_body(mut fields: Reader<'_>, device: &[u8]) -> Result<Attested, Stop> {

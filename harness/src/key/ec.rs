@@ -1,10 +1,8 @@
-//! EC private keys, and Q = d G on any of the curves; [`public`] computes with public points.
+//! EC private keys, and Q = d G on any of the curves.
 //!
 //! Points are projective, addition is the complete formula of Renes, Costello and Batina (2016,
 //! algorithm 1), which holds for every pair of points of a curve of odd order. The ladder adds in
 //! every step and selects without branching, on constant-time field arithmetic.
-
-pub mod public;
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, Choice, CtAssign, Odd};
