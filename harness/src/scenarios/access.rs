@@ -134,13 +134,6 @@ const SCRIPTS: &[Script] = &[
                 00D7CF01 (54(0000) 53(AA)) > 9000
                 00E40280 (CF01) > 9000
                 00A40000 (CF01) 00 > 6A82" },
-    Script { id: "access.session.power_cycle_and_reset_drop_the_login", title: "A reset drops login and current file", source: "recorded on firmware 1.2 for selection; ISO 7816-4, 9.3.2", start: Fresh,
-        lines: "LOGIN
-                00A40000 (2F02) 00 > * 9000
-                RESET
-                SELECT
-                00200081 > 63C3
-                00B10000 (54(0000)) 04 > 6986" },
 ];
 
 pub(super) fn add(list: &mut List) {

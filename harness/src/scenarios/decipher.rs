@@ -2,16 +2,8 @@
 
 use crate::apdu::{Apdu, apdu};
 use crate::judge::{self, RsaPadding};
-use crate::key::curves::CURVES;
 use crate::scenario::{List, Start};
 use crate::suite::fixture;
-
-/// What comes out of an RSA key, `algorithm padding`.
-const PADDINGS: [(u8, RsaPadding); 3] = [
-    (0x21, RsaPadding::None),
-    (0x22, RsaPadding::Pkcs1),
-    (0x23, RsaPadding::OaepSha1),
-];
 
 /// Algorithms that a kind of key does not have.
 const NOT_FOR_THIS_KEY: [(&str, u8); 6] = [
@@ -63,25 +55,7 @@ pub(super) fn add(list: &mut List) {
 }
 
 fn add_rsa(list: &mut List) {
-    for (algorithm, padding) in PADDINGS {
-        list.add(
-            format!("decipher.rsa.{algorithm:02X}"),
-            format!("What OpenSSL encrypted comes back with algorithm {algorithm:02X}"),
-        )
-        .source("OpenSC card-sc-hsm.c for 21; vendor Java card service for 22 and 23")
-        .needs("rsa-2048")
-        .start(Start::Keys)
-        .run(move |t| {
-            let key = fixture::key("rsa-2048")?;
-            let (n, e) = key.rsa()?;
-            let mut message = t.dice.bytes(40);
-            if padding == RsaPadding::None {
-                message = [vec![0; n.len() - message.len()], message].concat();
-            }
-            let cryptogram = judge::rsa_encrypt(&n, &e, padding, &message)?;
-            let back = t.ok(decipher(key.id, algorithm, &cryptogram))?;
-            t.same("the message", message, back)
-        });
+    for algorithm in [0x21, 0x22, 0x23] {
         for (what, length) in [("short", 255), ("long", 257)] {
             list.add(
                 format!("decipher.rsa.{algorithm:02X}_{what}_is_6a80"),
@@ -117,39 +91,6 @@ fn add_rsa(list: &mut List) {
 }
 
 fn add_ecdh(list: &mut List) {
-    for curve in &CURVES {
-        let name = curve.name;
-        list.add(
-            format!("ecdh.agree.{name}"),
-            format!("The card and OpenSSL agree on a point of {name}"),
-        )
-        .source("OpenSC card-sc-hsm.c, algorithm 80: the answer is a whole point")
-        .needs(format!("curve-{name}"))
-        .start(Start::Keys)
-        .run(move |t| {
-            let key = fixture::key(name)?;
-            let peer_private = t.dice.bytes(curve.width().min(33) - 1);
-            let peer = judge::multiply(name, &peer_private, None)?;
-            let shared = judge::multiply(name, &peer_private, Some(key.ec()?.public()))?;
-            let answer = t.ok(decipher(key.id, 0x80, &peer))?;
-            t.same("the shared point", shared, answer)
-        });
-        list.add(
-            format!("ecdh.off_curve.{name}"),
-            format!("A point beside {name} answers 6A80"),
-        )
-        .source("SEC 1, 3.2.2.1: public keys are validated (inferred)")
-        .needs(format!("curve-{name}"))
-        .start(Start::Keys)
-        .run(move |t| {
-            let key = fixture::key(name)?;
-            let mut point = key.ec()?.public().to_vec();
-            if let Some(last) = point.last_mut() {
-                *last ^= 1;
-            }
-            t.refused(decipher(key.id, 0x80, &point), 0x6a80)
-        });
-    }
     let point = |first: u8, length: usize| [vec![first], vec![0; length]].concat();
     for (what, data) in [
         ("infinity", vec![0]),

@@ -45,16 +45,6 @@ const SCRIPTS: &[Script] = &[
                 00A40000 (CFEE) 00 > 6A82
                 00B10000 (54(0000)) 04 > * 9000
                 00200081 > 9000" },
-    Script { id: "forms.select.another_applet_keeps_login", title: "SELECT of another applet answers 6A82 and keeps the login", source: "OpenSC probes foreign names first", start: Fresh,
-        lines: "LOGIN
-                00A40400 (A0000000030000) 00 > 6A82
-                00200081 > 9000" },
-    Script { id: "forms.select.applet_drops_login_and_file", title: "SELECT of the applet drops login and current file", source: "recorded on firmware 1.2", start: Fresh,
-        lines: "LOGIN
-                00A40000 (2F02) 00 > * 9000
-                SELECT
-                00B10000 (54(0000)) 04 > 6986
-                00200081 > 63C3" },
     Script { id: "forms.enumerate.data_is_6700", title: "ENUMERATE OBJECTS with data answers 6700", source: ISO, start: Fresh,
         lines: "80580000 (00) 00 > 6700" },
     Script { id: "forms.enumerate.other_p1_is_6a86", title: "ENUMERATE OBJECTS with another P1 answers 6A86", source: ISO, start: Fresh,

@@ -73,14 +73,16 @@ pub(super) fn add(list: &mut List) {
 
     list.add(
         "identify.select.unknown_name_is_6a82",
-        "SELECT by a name that is none of this card's answers 6A82",
+        "SELECT by a name that is none of this card's answers 6A82 and keeps the login",
     )
-    .source("ISO 7816-4, 11.2.2 (inferred)")
+    .source("ISO 7816-4, 11.2.2 (inferred); OpenSC probes foreign names first")
+    .start(Start::LoggedIn)
     .run(|t| {
         t.refused(
             apdu(0x00a4_0400).data([0xa0, 0, 0, 0, 0x63, 0x50]).le(256),
             0x6a82,
-        )
+        )?;
+        t.refused(apdu(0x0020_0081), 0x9000)
     });
 
     list.add(

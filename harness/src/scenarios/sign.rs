@@ -7,33 +7,6 @@ use crate::scenario::{List, Start};
 use crate::suite::bench::{Bench, Stop};
 use crate::suite::fixture;
 
-/// What the judge makes of an RSA signature.
-#[derive(Clone, Copy)]
-enum Padding {
-    Pkcs1,
-    Pss,
-}
-
-/// Algorithms with which the card hashes the message.
-const RSA_HASHED: [(u8, Padding, Hash); 8] = [
-    (0x31, Padding::Pkcs1, Hash::Sha1),
-    (0x33, Padding::Pkcs1, Hash::Sha256),
-    (0x34, Padding::Pkcs1, Hash::Sha384),
-    (0x35, Padding::Pkcs1, Hash::Sha512),
-    (0x41, Padding::Pss, Hash::Sha1),
-    (0x43, Padding::Pss, Hash::Sha256),
-    (0x44, Padding::Pss, Hash::Sha384),
-    (0x45, Padding::Pss, Hash::Sha512),
-];
-
-const ECDSA_HASHED: [(u8, Hash); 5] = [
-    (0x71, Hash::Sha1),
-    (0x72, Hash::Sha224),
-    (0x73, Hash::Sha256),
-    (0x74, Hash::Sha384),
-    (0x75, Hash::Sha512),
-];
-
 /// Algorithms that a kind of key does not have, `key algorithm`.
 const NOT_FOR_THIS_KEY: [(&str, u8); 14] = [
     ("secp256r1", 0x20),
@@ -68,40 +41,10 @@ fn sign(key: u8, algorithm: u8, data: &[u8]) -> Apdu {
     apdu(0x8068_0000).p1(key).p2(algorithm).data(data).le(512)
 }
 
-fn rsa_verifies(
-    t: &mut Bench,
-    name: &str,
-    algorithm: u8,
-    (padding, hash): (Padding, Hash),
-    is_hashed_by_card: bool,
-) -> Result<(), Stop> {
+fn ecdsa_verifies(t: &mut Bench, name: &str, hash: Hash) -> Result<(), Stop> {
     let key = fixture::key(name)?;
-    let (n, e) = key.rsa()?;
-    let message = t.dice.bytes(200);
-    let digest = hash.of(&message)?;
-    let input = if is_hashed_by_card { &message } else { &digest };
-    let signature = t.ok(sign(key.id, algorithm, input))?;
-    let good = match padding {
-        Padding::Pkcs1 => judge::rsa_pkcs1(&n, &e, hash, &digest, &signature)?,
-        Padding::Pss => judge::rsa_pss(&n, &e, hash, &digest, &signature)?,
-    };
-    t.check(good, "a signature that verifies", || {
-        hex::encode_upper(&signature)
-    })
-}
-
-fn ecdsa_verifies(
-    t: &mut Bench,
-    name: &str,
-    algorithm: u8,
-    hash: Hash,
-    is_hashed_by_card: bool,
-) -> Result<(), Stop> {
-    let key = fixture::key(name)?;
-    let message = t.dice.bytes(100);
-    let digest = hash.of(&message)?;
-    let input = if is_hashed_by_card { &message } else { &digest };
-    let signature = t.ok(sign(key.id, algorithm, input))?;
+    let digest = hash.of(&t.dice.bytes(100))?;
+    let signature = t.ok(sign(key.id, 0x70, &digest))?;
     let good = judge::ecdsa(key.ec()?, &digest, &signature)?;
     t.check(good, "a signature that verifies", || {
         hex::encode_upper(&signature)
@@ -110,7 +53,7 @@ fn ecdsa_verifies(
 
 pub(super) fn add(list: &mut List) {
     add_ecdsa(list);
-    add_rsa(list);
+    add_digest_info(list);
     add_refusals(list);
 }
 
@@ -124,19 +67,13 @@ fn add_ecdsa(list: &mut List) {
         .source("OpenSC card-sc-hsm.c, algorithm 70")
         .needs(format!("curve-{name}"))
         .start(Start::Keys)
-        .run(move |t| ecdsa_verifies(t, name, 0x70, Hash::Sha256, false));
-    }
-    for (algorithm, hash) in ECDSA_HASHED {
-        list.add(
-            format!("sign.ecdsa_hashed.{algorithm:02X}"),
-            format!("ECDSA with the hash {hash:?} made on the card verifies"),
-        )
-        .source("OpenSC card-sc-hsm.h, algorithms 71 to 75")
-        .needs("curve-secp256r1")
-        .start(Start::Keys)
-        .run(move |t| ecdsa_verifies(t, "secp256r1", algorithm, hash, true));
+        .run(move |t| ecdsa_verifies(t, name, Hash::Sha256));
     }
     for hash in Hash::ALL {
+        if hash == Hash::Sha256 {
+            // Above, with every curve.
+            continue;
+        }
         list.add(
             format!("sign.ecdsa_external.{hash:?}"),
             format!("ECDSA takes a hash {hash:?} of the host, whatever its length"),
@@ -144,51 +81,68 @@ fn add_ecdsa(list: &mut List) {
         .source("FIPS 186-5, 6.4.1: the leftmost bits count (inferred)")
         .needs("curve-secp256r1")
         .start(Start::Keys)
-        .run(move |t| ecdsa_verifies(t, "secp256r1", 0x70, hash, false));
+        .run(move |t| ecdsa_verifies(t, "secp256r1", hash));
     }
 }
 
-fn add_rsa(list: &mut List) {
-    for (algorithm, padding, hash) in RSA_HASHED {
+/// DER of a DigestInfo before the hash (RFC 8017, 9.2, note 1).
+const DIGEST_INFO: [(Hash, &str, &str); 4] = [
+    (Hash::Sha1, "sha1", "3021300906052B0E03021A05000414"),
+    (
+        Hash::Sha256,
+        "sha256",
+        "3031300D060960864801650304020105000420",
+    ),
+    (
+        Hash::Sha384,
+        "sha384",
+        "3041300D060960864801650304020205000430",
+    ),
+    (
+        Hash::Sha512,
+        "sha512",
+        "3051300D060960864801650304020305000440",
+    ),
+];
+
+fn add_digest_info(list: &mut List) {
+    for (hash, word, prefix) in DIGEST_INFO {
         list.add(
-            format!("sign.rsa_hashed.{algorithm:02X}"),
-            format!("RSA with algorithm {algorithm:02X}, {hash:?} made on the card, verifies"),
+            format!("sign.rsa_digest_info.{word}"),
+            format!("Algorithm 30 pads a DigestInfo with {word} to a PKCS#1 v1.5 signature"),
         )
-        .source("OpenSC card-sc-hsm.h; PSS by the vendor in OpenSC issue 529")
+        .source("sc-hsm-embedded token-sc-hsm.c, algorithm 30")
         .needs("rsa-2048")
-        .start(Start::Keys)
-        .run(move |t| rsa_verifies(t, "rsa-2048", algorithm, (padding, hash), true));
-    }
-    for hash in Hash::ALL {
-        list.add(
-            format!("sign.rsa_pss_external.{hash:?}"),
-            format!("RSA-PSS over a hash {hash:?} of the host takes the hash from its length"),
-        )
-        .source("OpenSC issue 1404: neither hash nor salt is transmitted (inferred)")
-        .needs("rsa-2048")
-        .needs("pss-hash")
-        .start(Start::Keys)
-        .run(move |t| rsa_verifies(t, "rsa-2048", 0x40, (Padding::Pss, hash), false));
-    }
-    for bits in fixture::RSA_BITS {
-        let name = format!("rsa-{bits}");
-        list.add(
-            format!("sign.rsa_raw.{bits}"),
-            format!("The block that the host padded comes back from an RSA-{bits} signature"),
-        )
-        .source("OpenSC card-sc-hsm.c and GnuPG app-sc-hsm.c, algorithm 20")
-        .needs(name.clone())
         .start(Start::Keys)
         .run(move |t| {
-            let key = fixture::key(&name)?;
+            let key = fixture::key("rsa-2048")?;
             let (n, e) = key.rsa()?;
-            let mut block = t.dice.bytes(n.len());
-            if let Some(first) = block.first_mut() {
-                *first = 0; // below the modulus
-            }
-            let signature = t.ok(sign(key.id, 0x20, &block))?;
-            let back = judge::rsa_recover(&n, &e, &signature)?;
-            t.same("the block", block, back.unwrap_or_default())
+            let digest = hash.of(&t.dice.bytes(90))?;
+            let prefix = hex::decode(prefix).unwrap_or_default();
+            let signature = t.ok(sign(key.id, 0x30, &[prefix, digest.clone()].concat()))?;
+            let good = judge::rsa_pkcs1(&n, &e, hash, &digest, &signature)?;
+            t.check(good, "a signature that verifies", || {
+                hex::encode_upper(&signature)
+            })
+        });
+    }
+    for length in [1_usize, 36, 245] {
+        list.add(
+            format!("sign.rsa_digest_info.any_{length}_bytes"),
+            format!("Algorithm 30 pads any {length} bytes, as TLS 1.1 wants its two hashes"),
+        )
+        .source("RFC 8017, 9.2; RFC 4346, 4.7 (inferred)")
+        .needs("rsa-2048")
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key("rsa-2048")?;
+            let (n, e) = key.rsa()?;
+            let input = t.dice.bytes(length);
+            let signature = t.ok(sign(key.id, 0x30, &input))?;
+            let back = judge::rsa_recover(&n, &e, &signature)?.unwrap_or_default();
+            let filling = vec![0xff; n.len() - 3 - length];
+            let block = [&[0, 1], filling.as_slice(), &[0], &input].concat();
+            t.same("the padded block", block, back)
         });
     }
 }
