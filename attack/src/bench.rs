@@ -39,7 +39,6 @@ impl Bench {
         let store = WatchedStore::default();
         let rng = Box::new(CardRng::from_seed(seed));
         let card = Card::from_snapshot(snapshot, Box::new(store.clone()), rng).unwrap();
-        let _ = store.take_commits();
         Self { card, store }
     }
 

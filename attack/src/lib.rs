@@ -13,6 +13,7 @@ pub mod apdu;
 pub mod bench;
 pub mod fixture;
 pub mod session;
+pub mod sm;
 pub mod store;
 pub mod tape;
 pub mod targets;

@@ -4,30 +4,50 @@
 //! every rule in [`crate::watch`]. Each run begins with two cards that have keys of every kind, key
 //! domains of both kinds in common, files, and certificates of each other.
 
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use arbitrary::Arbitrary;
+use arbitrary::{Arbitrary, Unstructured};
 use hsm2_emulator::card::Card;
-use hsm2_emulator::crypto::Curve;
+use hsm2_emulator::crypto::{Curve, EcdsaSignature};
 use hsm2_emulator::identity::{ISSUER_NAME, ROOT_NAME};
 use hsm2_emulator::memory::Memory;
 use hsm2_emulator::snapshot::Snapshot;
 use hsm2_emulator::tlv::Writer;
 
-use crate::apdu::{Answer, SELECT, SO_PIN, USER_PIN, extended, generate_ec, read, select_key};
+use crate::apdu::{SELECT, SO_PIN, USER_PIN, extended, generate_ec, read, select_key};
 use crate::bench::Bench;
 use crate::fixture::{self, CUSTODIAN, Papers};
+use crate::sm;
 use crate::store::WatchedStore;
-use crate::watch::{Subject, Watch};
+use crate::watch::{Secrets, Subject, Watch};
 
 /// What two cards are sent.
-#[derive(Arbitrary, Clone, Debug)]
+#[derive(Clone, Debug)]
 pub struct Session {
     /// Runs it a second time from the same seeds and compares every byte.
     pub replay: bool,
     /// The commands.
     pub turns: Vec<Turn>,
+}
+
+/// Most commands of a session.
+const TURNS: usize = 200;
+
+/// One turn behind the other for as long as there are bytes. (What `arbitrary` derives for a list
+/// asks a bit before each turn whether there is one, so that lists of random bytes are short.)
+impl<'a> Arbitrary<'a> for Session {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let replay = bytes.arbitrary()?;
+        let mut turns = Vec::new();
+        while !bytes.is_empty() && turns.len() < TURNS {
+            match bytes.arbitrary() {
+                Ok(turn) => turns.push(turn),
+                Err(_) => break,
+            }
+        }
+        Ok(Self { replay, turns })
+    }
 }
 
 /// One command.
@@ -39,6 +59,10 @@ pub struct Turn {
     pub action: Action,
     /// A change to its bytes.
     pub twist: Option<Twist>,
+    /// Sent through the secure channel, when one is open.
+    pub protected: bool,
+    /// A change to the bytes of the protected command.
+    pub tamper: Option<Twist>,
 }
 
 /// A change to the bytes of a command.
@@ -229,6 +253,12 @@ pub enum Action {
     Authenticate {
         right: bool,
     },
+    OpenChannel,
+    VerifySessionPin,
+    Enrol {
+        required: u8,
+        options: u8,
+    },
     Raw(Vec<u8>),
 }
 
@@ -255,7 +285,7 @@ pub enum Operand {
 #[derive(Debug)]
 pub struct Stage {
     cards: [Snapshot; 2],
-    secrets: [BTreeSet<Vec<u8>>; 2],
+    secrets: [Arc<Secrets>; 2],
     papers: Papers,
 }
 
@@ -265,7 +295,7 @@ impl Stage {
         Self {
             secrets: cards
                 .each_ref()
-                .map(|bench| Watch::new(bench, bench.store.clone()).secrets().clone()),
+                .map(|bench| Arc::new(Watch::new(bench, bench.store.clone()).into_secrets())),
             cards: cards.map(|bench| bench.card.snapshot()),
             papers,
         }
@@ -284,6 +314,18 @@ impl Stage {
             let seed = [0x40 + u8::try_from(index).unwrap_or(0); 32];
             Bench::from_snapshot(&self.cards[index], seed)
         })
+    }
+
+    /// One of the cards.
+    #[must_use]
+    pub fn snapshot(&self, index: usize) -> &Snapshot {
+        &self.cards[index]
+    }
+
+    /// A watch over a copy of one of the cards.
+    #[must_use]
+    pub fn watch(&self, index: usize, subject: &dyn Subject, store: WatchedStore) -> Watch {
+        Watch::knowing(self.secrets[index].clone(), subject, store)
     }
 
     /// What the cards made when they were furnished.
@@ -325,6 +367,10 @@ impl Subject for Bench {
     fn memory(&self) -> &Memory {
         self.card.memory()
     }
+
+    fn snapshot(&self) -> Snapshot {
+        self.card.snapshot()
+    }
 }
 
 impl Seated for Bench {
@@ -346,53 +392,92 @@ pub fn run_on<S: Seated>(session: &Session, make: impl Fn(Bench) -> S) -> usize 
     first.len()
 }
 
-fn play<S: Seated>(session: &Session, make: impl Fn(Bench) -> S) -> Vec<Answer> {
+fn play<S: Seated>(session: &Session, make: impl Fn(Bench) -> S) -> Vec<Vec<u8>> {
     let stage = Stage::get();
-    let mut blobs = vec![stage.papers.blob.clone()];
-    let mut secrets = stage.secrets.clone().into_iter();
+    let mut made = Made {
+        blobs: vec![stage.papers.blob.clone()],
+        session_pin: Vec::new(),
+    };
+    let mut index = 0..;
     let mut seats = stage.cards().map(|bench| {
         let subject = make(bench);
-        let known = secrets.next().unwrap_or_default();
-        let watch = Watch::knowing(known, &subject, subject.store());
+        let index = index.next().unwrap_or_default();
+        let watch = stage.watch(index, &subject, subject.store());
         Seat {
             subject,
             watch,
             challenge: Vec::new(),
         }
     });
-    let mut answers = Vec::new();
+    let mut heard = Vec::new();
     for turn in &session.turns {
         let seat = &mut seats[usize::from(turn.second)];
+        let papers = &stage.papers;
         let mut rest: Vec<Vec<u8>> = match &turn.action {
             Action::Reset => {
                 seat.watch.reset(&mut seat.subject);
                 continue;
             }
-            Action::Trust { peer } => trust(&stage.papers, usize::from(*peer)),
+            Action::Trust { peer } => trust(papers, usize::from(*peer)),
+            Action::OpenChannel => sm::opening().to_vec(),
+            Action::Enrol { required, options } => enrol(papers, *required, *options),
             Action::Authenticate { right } => {
                 vec![authenticate(stage, turn.second, &seat.challenge, *right)]
             }
-            action => vec![command(action, &stage.papers, &blobs)],
+            action => vec![command(action, papers, &made)],
         };
         if let (Some(twist), Some(last)) = (&turn.twist, rest.last_mut()) {
             apply(twist, last);
         }
-        for command in rest {
-            let answer = seat.watch.send(&mut seat.subject, &command);
-            match command.get(1) {
-                Some(0x72) if answer.is_success() && blobs.len() < 8 => {
-                    blobs.push(answer.data.clone());
+        for mut command in rest {
+            if crate::targets::asks_for_rsa(&command) {
+                continue;
+            }
+            let instruction = command.get(1).copied();
+            if turn.protected
+                && let Some(mut sealed) = seat.watch.protected(&command)
+            {
+                if let Some(twist) = &turn.tamper {
+                    apply(twist, &mut sealed);
                 }
-                Some(0x84) if answer.is_success() => seat.challenge.clone_from(&answer.data),
+                command = sealed;
+            }
+            let answer = seat.watch.send(&mut seat.subject, &command);
+            heard.push(seat.watch.heard().to_vec());
+            match instruction {
+                Some(0x72) if answer.is_success() && made.blobs.len() < 8 => {
+                    made.blobs.push(answer.data);
+                }
+                Some(0x5A) if answer.is_success() => made.session_pin = answer.data,
+                Some(0x84) if answer.is_success() => seat.challenge = answer.data,
                 _ => {}
             }
-            answers.push(answer);
         }
     }
     for seat in &seats {
         seat.watch.finish(&seat.subject);
     }
-    answers
+    heard
+}
+
+/// What the cards made during the session, for later commands.
+struct Made {
+    blobs: Vec<Vec<u8>>,
+    session_pin: Vec<u8>,
+}
+
+/// Sets a card up for public key authentication by two custodians, one of whom is registered, and
+/// selects his key.
+fn enrol(papers: &Papers, required: u8, options: u8) -> Vec<Vec<u8>> {
+    let mut commands = vec![crate::apdu::initialize(
+        u16::from(options),
+        &[0x93, 2, 2, 1 + required % 2],
+    )];
+    commands.extend(trust(papers, 1));
+    commands.push(fixture::register(papers));
+    commands.push(select_key(0xA4, CUSTODIAN));
+    commands.push(vec![0x00, 0x84, 0x00, 0x00, 0x08]);
+    commands
 }
 
 fn apply(twist: &Twist, command: &mut Vec<u8>) {
@@ -441,12 +526,28 @@ fn authenticate(stage: &Stage, second: bool, challenge: &[u8], right: bool) -> V
     let mut signature = vec![0x11; 64];
     if right {
         let message = [&stage.papers.names[usize::from(second)], challenge].concat();
-        let mut custodian = Bench::from_snapshot(&stage.cards[1], [0x77; 32]);
-        let der = custodian.ok(&extended(0x80, 0x68, 1, 0x73, &message));
-        let parsed = hsm2_emulator::crypto::EcdsaSignature::from_der(fixture::CURVE, &der);
-        signature = parsed.unwrap().to_plain();
+        signature = signed(stage, message);
     }
     extended(0x00, 0x82, 0, 0, &signature)
+}
+
+/// The custodian's signature. Seeds are the same in every session, so challenges come again, and
+/// signing takes longer than all the rest of a command.
+fn signed(stage: &Stage, message: Vec<u8>) -> Vec<u8> {
+    const REMEMBERED: usize = 1024;
+    static KNOWN: Mutex<BTreeMap<Vec<u8>, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(signature) = known.get(&message) {
+        return signature.clone();
+    }
+    let mut custodian = Bench::from_snapshot(&stage.cards[1], [0x77; 32]);
+    let der = custodian.ok(&extended(0x80, 0x68, 1, 0x73, &message));
+    let signature = EcdsaSignature::from_der(fixture::CURVE, &der).unwrap();
+    let signature = signature.to_plain();
+    if known.len() < REMEMBERED {
+        known.insert(message, signature.clone());
+    }
+    signature
 }
 
 fn attributes(uses: Option<u8>, algorithms: Option<&Vec<u8>>, domain: Option<u8>) -> Vec<u8> {
@@ -483,13 +584,18 @@ fn operand(operand: &Operand, papers: &Papers) -> Vec<u8> {
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm for each action")]
-fn command(action: &Action, papers: &Papers, blobs: &[Vec<u8>]) -> Vec<u8> {
+fn command(action: &Action, papers: &Papers, made: &Made) -> Vec<u8> {
     let reference = |so: bool| if so { 0x88 } else { 0x81 };
     let key = |key: u8| key % 9;
     match action {
-        Action::Select | Action::Reset | Action::Trust { .. } | Action::Authenticate { .. } => {
-            SELECT.to_vec()
-        }
+        // The last of these are made elsewhere.
+        Action::Select
+        | Action::Reset
+        | Action::Trust { .. }
+        | Action::OpenChannel
+        | Action::Enrol { .. }
+        | Action::Authenticate { .. } => SELECT.to_vec(),
+        Action::VerifySessionPin => extended(0x00, 0x20, 0, 0x81, &made.session_pin),
         Action::SelectFile { kind, number, p2 } => {
             extended(0x00, 0xA4, 0, *p2, &file(*kind, *number).to_be_bytes())
         }
@@ -589,9 +695,10 @@ fn command(action: &Action, papers: &Papers, blobs: &[Vec<u8>]) -> Vec<u8> {
             extended(0x80, 0x78, key(*number), *algorithm, &data)
         }
         Action::Wrap { key: number } => fixture::wrap(key(*number)),
-        Action::Unwrap { key: number, blob } => {
-            fixture::unwrap(key(*number), &blobs[usize::from(*blob) % blobs.len()])
-        }
+        Action::Unwrap { key: number, blob } => fixture::unwrap(
+            key(*number),
+            &made.blobs[usize::from(*blob) % made.blobs.len()],
+        ),
         Action::UnwrapScratch { key: number } => extended(0x80, 0x74, key(*number), 0x93, &[]),
         Action::Write {
             kind,

@@ -16,8 +16,8 @@ pub struct WatchedStore(Arc<Mutex<Shared>>);
 #[derive(Default)]
 struct Shared {
     records: Records,
-    /// Every commit since somebody last looked.
-    commits: Vec<Vec<Change>>,
+    /// Every commit since somebody last looked; nothing before anybody did.
+    commits: Option<Vec<Vec<Change>>>,
     /// How many commits still succeed; `None`: all.
     allowed: Option<usize>,
 }
@@ -50,10 +50,11 @@ impl WatchedStore {
         at(&self.lock().records)
     }
 
-    /// The commits since this was last called.
+    /// The commits since this was last called; the first time, none.
     #[must_use]
     pub fn take_commits(&self) -> Vec<Vec<Change>> {
-        std::mem::take(&mut self.lock().commits)
+        let commits = &mut self.lock().commits;
+        commits.replace(Vec::new()).unwrap_or_default()
     }
 
     /// Lets this many more commits succeed; all later ones fail.
@@ -100,7 +101,9 @@ impl Store for WatchedStore {
             None => {}
         }
         apply(&mut shared.records, changes);
-        shared.commits.push(changes.to_vec());
+        if let Some(commits) = &mut shared.commits {
+            commits.push(changes.to_vec());
+        }
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 //! The targets in `fuzz/` call these, and so do the tests that keep what was found from coming
 //! back.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -27,7 +29,8 @@ use crate::apdu::{SELECT, extended};
 use crate::fixture;
 use crate::session::{Session, Stage, run};
 use crate::store::Records;
-use crate::watch::Watch;
+
+pub use files::{key_file, report, script};
 
 /// A target.
 pub type Target = fn(&[u8]);
@@ -38,8 +41,11 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("apdu_bytes", apdu_bytes),
     ("blob", blob),
     ("cvc", cvc),
+    ("key_file", key_file),
     ("membership", membership),
     ("records", records),
+    ("report", report),
+    ("script", script),
     ("session", session),
     ("share_file", share_file),
     ("store_file", store_file),
@@ -63,13 +69,12 @@ pub fn apdu(input: &[u8]) {
 /// Commands, each behind its length in two bytes, to a card that is set up and logged in.
 pub fn apdu_bytes(input: &[u8]) {
     let [mut bench, _] = Stage::get().cards();
-    let mut watch = Watch::new(&bench, bench.store.clone());
+    let mut watch = Stage::get().watch(0, &bench, bench.store.clone());
     let mut rest = input;
     while let Some(([high, low], tail)) = rest.split_first_chunk() {
         let length = usize::from(u16::from_be_bytes([*high, *low]));
         let (command, tail) = tail.split_at(length.min(tail.len()));
-        // Making an RSA key of 4096 bits takes seconds: the card would only look hung.
-        if command.get(1) != Some(&0x46) || !asks_for_rsa(command) {
+        if !asks_for_rsa(command) {
             watch.send(&mut bench, command);
         }
         rest = tail;
@@ -77,9 +82,10 @@ pub fn apdu_bytes(input: &[u8]) {
     watch.finish(&bench);
 }
 
-/// True when object 02, the size of an RSA key, may be in the command.
-fn asks_for_rsa(command: &[u8]) -> bool {
-    command.windows(2).any(|two| two == [0x02, 0x02])
+/// True when the command may make an RSA key: there may be object 02, the size of one. Making one
+/// of 4096 bits takes seconds, and the card would only look hung.
+pub(crate) fn asks_for_rsa(command: &[u8]) -> bool {
+    command.get(1) == Some(&0x46) && command.windows(2).any(|two| two == [0x02, 0x02])
 }
 
 /// Meaningful commands to two cards, see [`crate::session`].
@@ -198,7 +204,7 @@ pub fn membership(input: &[u8]) {
     let bench = trusting(usize::from(first >> 7));
     let store = bench.store.clone();
     let mut bench = bench;
-    let mut watch = Watch::new(&bench, store);
+    let mut watch = Stage::get().watch(0, &bench, store);
     let command = match first % 3 {
         0 => extended(0x80, 0x52, 0x02, fixture::ABSENT, rest),
         1 => fixture::derive(rest),

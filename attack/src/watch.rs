@@ -13,21 +13,34 @@
 //! | `reading` | a command that only reads writes nothing |
 //! | `memory` | no card outgrows its memory |
 //! | `response` | a response is a status word and at most 65536 bytes before it |
+//! | `channel` | a protected command that is not the next one of the open channel is refused and changes nothing; the answer to one that is, is protected |
 //! | `store` | what the card knows is what its store holds |
+//!
+//! Commands and responses of the secure channel are judged by what is in them: the watch knows the
+//! host's key, see [`crate::sm`].
 //!
 //! "Same seed, same bytes" takes two runs: see [`crate::session`].
 
-use std::collections::BTreeSet;
+mod secrets;
+mod shadow;
 
+use std::sync::Arc;
+
+use hsm2_emulator::apdu::CommandApdu;
 use hsm2_emulator::card::Card;
-use hsm2_emulator::id::{FileId, FileKind};
+use hsm2_emulator::id::{DomainId, FileId, FileKind, KeyId};
 use hsm2_emulator::memory::{Memory, Options};
 use hsm2_emulator::pin::PinReference;
 use hsm2_emulator::profile::Profile;
+use hsm2_emulator::snapshot::Snapshot;
 use hsm2_emulator::store::Change;
+
+pub use secrets::Secrets;
+use shadow::Shadow;
 
 use crate::apdu::Answer;
 use crate::bench::Bench;
+use crate::sm::{Channel, Inner};
 use crate::store::WatchedStore;
 
 /// A card, or one with a planted bug.
@@ -38,6 +51,8 @@ pub trait Subject {
     fn reset(&mut self);
     /// Its memory, to look at.
     fn memory(&self) -> &Memory;
+    /// The card as it is.
+    fn snapshot(&self) -> Snapshot;
 }
 
 impl Subject for Card {
@@ -52,15 +67,16 @@ impl Subject for Card {
     fn memory(&self) -> &Memory {
         Self::memory(self)
     }
+
+    fn snapshot(&self) -> Snapshot {
+        Self::snapshot(self)
+    }
 }
 
 /// Names of the records of both PINs in the store.
 const PIN_RECORDS: [&[u8]; 2] = [&[0x03], &[0x04]];
 
 const PINS: [PinReference; 2] = [PinReference::User, PinReference::SecurityOfficer];
-
-/// Secrets with fewer different bytes than this appear by accident.
-const VARIETY: usize = 5;
 
 /// The state of one PIN, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,65 +85,72 @@ struct PinState {
     left: u8,
 }
 
-/// Who may be authenticated at most.
-#[derive(Debug, Default)]
-struct Shadow {
-    user_pin: bool,
-    so_pin: bool,
-    custodians: u32,
-    after_initialize: bool,
-}
-
 /// The watcher of one card.
 #[derive(Debug)]
 pub struct Watch {
     store: WatchedStore,
     pins: [Option<PinState>; 2],
-    /// Every secret that the card ever held.
-    secrets: BTreeSet<Vec<u8>>,
+    /// Secrets that the card held at the beginning, shared among its copies.
+    known: Arc<Secrets>,
+    /// Secrets that it held since.
+    learned: Secrets,
     /// Data that the host sent and that may come back.
     said: Vec<Vec<u8>>,
     shadow: Shadow,
+    /// The host's side of the channel that is open.
+    channel: Option<Channel>,
+    /// The last response as it came.
+    heard: Vec<u8>,
 }
 
 impl Watch {
     /// Watches a card from now on; who is authenticated now may stay so.
     #[must_use]
     pub fn new(subject: &dyn Subject, store: WatchedStore) -> Self {
-        Self::knowing(BTreeSet::new(), subject, store)
-    }
-
-    /// As [`Watch::new`], with secrets of this card that are known already.
-    #[must_use]
-    pub fn knowing(secrets: BTreeSet<Vec<u8>>, subject: &dyn Subject, store: WatchedStore) -> Self {
-        let _ = store.take_commits();
-        let mut watch = Self {
-            store,
-            pins: [None, None],
-            secrets,
-            said: Vec::new(),
-            shadow: Shadow {
-                user_pin: true,
-                so_pin: true,
-                custodians: u32::MAX,
-                after_initialize: true,
-            },
-        };
-        watch.pins = pins(subject.memory());
-        watch.learn_secrets(subject.memory());
+        let mut watch = Self::knowing(Arc::default(), subject, store);
+        watch.learn_all(subject.memory());
         watch
     }
 
-    /// Every secret that the card ever held.
+    /// As [`Watch::new`], with the secrets of this card, which are known already.
     #[must_use]
-    pub fn secrets(&self) -> &BTreeSet<Vec<u8>> {
-        &self.secrets
+    pub fn knowing(secrets: Arc<Secrets>, subject: &dyn Subject, store: WatchedStore) -> Self {
+        let _ = store.take_commits();
+        Self {
+            store,
+            pins: pins(subject.memory()),
+            known: secrets,
+            learned: Secrets::default(),
+            said: Vec::new(),
+            shadow: Shadow::anybody(),
+            channel: None,
+            heard: Vec::new(),
+        }
+    }
+
+    /// The secrets that the card held since the watch began.
+    #[must_use]
+    pub fn into_secrets(self) -> Secrets {
+        self.learned
+    }
+
+    /// The last response as it came, with its protection.
+    #[must_use]
+    pub fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    /// Protects a command for the channel that is open; `None` when there is none.
+    #[must_use]
+    pub fn protected(&self, command: &[u8]) -> Option<Vec<u8>> {
+        self.channel.as_ref()?.seal_command(command)
     }
 
     /// Resets the card.
     pub fn reset(&mut self, subject: &mut dyn Subject) {
         subject.reset();
         self.shadow = Shadow::default();
+        self.channel = None;
         let answer = subject.transmit(&[0x00, 0x84, 0x00, 0x00, 0x08]);
         assert!(
             answer == [0x6D, 0x00],
@@ -136,7 +159,8 @@ impl Watch {
         );
     }
 
-    /// Sends a command and checks everything.
+    /// Sends a command and checks everything. What it returns is what the host understands: without
+    /// protection.
     pub fn send(&mut self, subject: &mut dyn Subject, command: &[u8]) -> Answer {
         let response = subject.transmit(command);
         assert!(
@@ -144,90 +168,167 @@ impl Watch {
             "response: {} bytes",
             response.len()
         );
+        self.heard.clone_from(&response);
         let answer = Answer::of(response);
-        let header = command.first_chunk::<4>().copied().unwrap_or_default();
-        let data = data_field(command);
         let commits = self.store.take_commits();
-        let before = self.pins.clone();
-
-        if !commits.is_empty() {
-            self.pins = pins(subject.memory());
-            self.learn_secrets(subject.memory());
-            self.check_memory(subject.memory());
+        // Every way out of the channel but its next exchange closes it.
+        let channel = self.channel.take();
+        let apdu = CommandApdu::parse(command).ok();
+        match apdu.filter(|apdu| apdu.cla & 0x7C == 0x0C) {
+            None => {
+                self.shadow.close_channel();
+                let inner = Inner {
+                    header: command.first_chunk::<4>().copied().unwrap_or_default(),
+                    data: apdu.map_or_else(Vec::new, |apdu| apdu.data.to_vec()),
+                };
+                self.judge(subject, inner, &answer, &commits);
+                answer
+            }
+            Some(apdu) => match exchange(channel, &apdu, &answer, command.len()) {
+                Some((channel, inner, answer)) => {
+                    self.channel = Some(channel);
+                    self.judge(subject, inner, &answer, &commits);
+                    answer
+                }
+                None => {
+                    self.shadow.close_channel();
+                    assert!(
+                        !answer.is_success() && answer.data.is_empty() && commits.is_empty(),
+                        "channel: {} is not of the channel and was answered {:04X}",
+                        hex::encode(command),
+                        answer.status
+                    );
+                    answer
+                }
+            },
         }
-        self.check_secrets(&answer, header);
-        self.check_tries(&before, header, data, &answer);
-        self.check_writes(&commits, &before, header, &answer);
-        // Access is judged by who was authenticated before the command.
-        self.check_access(subject.memory(), header, data, &answer);
-        self.follow(header, data, &answer);
-        if selects(header) && answer.status == 0x9000 {
-            self.check_session(subject);
-        }
-        if !presents(header[1]) {
-            self.said.push(data.to_vec());
-        }
-        answer
     }
 
-    /// The card in memory is the one in the store.
+    /// Checks a command and its answer, both without protection.
+    fn judge(
+        &mut self,
+        subject: &mut dyn Subject,
+        command: Inner,
+        answer: &Answer,
+        commits: &[Vec<Change>],
+    ) {
+        let Inner { header, data } = command;
+        let before = self.pins.clone();
+        if !commits.is_empty() {
+            self.learn(subject.memory(), commits);
+            self.check_memory(subject.memory());
+        }
+        self.check_secrets(answer, header);
+        self.check_tries(&before, header, &data, answer);
+        self.check_writes(commits, &before, header, answer);
+        // Access is judged by who was authenticated before the command.
+        self.check_access(subject.memory(), header, &data, answer);
+        self.shadow.follow(header, &data, answer);
+        if answer.status == 0x6581 {
+            self.channel = None;
+        }
+        if selects(header) && answer.status == 0x9000 {
+            self.channel = None;
+            self.check_session(subject);
+        }
+        if header[1] == 0x86 && answer.is_success() {
+            self.shadow.open_channel();
+            let device = subject.memory().device().unwrap();
+            self.channel = Channel::agreed(device, &data, &answer.data);
+            for key in self.channel.iter().flat_map(Channel::keys) {
+                self.learned.insert(key);
+            }
+        }
+        if header[1] == 0x5A && answer.is_success() && !answer.data.is_empty() {
+            self.learned.insert(&answer.data);
+        }
+        if !presents(header[1]) {
+            self.said.push(data);
+        }
+    }
+
+    /// The card in memory is the one in the store: written to an empty store, it is the same bytes.
     pub fn finish(&self, subject: &dyn Subject) {
-        let again = Bench::from_records(self.store.records()).card;
-        let (live, stored) = (image(subject.memory()), image(again.memory()));
+        let live = Bench::from_snapshot(&subject.snapshot(), [0; 32]).store;
         assert!(
-            live == stored,
+            live.look(|live| self.store.look(|stored| live == stored)),
             "store: the card knows what its store has not"
         );
     }
 
-    fn learn_secrets(&mut self, memory: &Memory) {
-        for (_, key) in memory.keys() {
-            let material = &key.material;
-            if let Ok(key) = material.ec() {
-                self.secrets.insert(key.secret_bytes().to_vec());
-            } else if let Ok(key) = material.rsa() {
-                // The exponent takes long to compute, and follows from what is known already.
-                if self.secrets.insert(key.p().to_vec()) {
-                    self.secrets.insert(key.q().to_vec());
-                    self.secrets.insert(key.d().to_vec());
-                }
-            } else if let Ok(key) = material.aes() {
-                self.secrets.insert(key.expose().to_vec());
-            }
+    fn insert(&mut self, secret: &[u8]) -> bool {
+        !self.known.contains(secret) && self.learned.insert(secret)
+    }
+
+    fn learn_all(&mut self, memory: &Memory) {
+        let ids: Vec<_> = memory.keys().map(|(id, _)| id).collect();
+        for id in ids {
+            self.learn_key(memory, id);
         }
         for slot in memory.layout().ids() {
-            if let Some(kek) = memory.domain(slot).and_then(|domain| domain.kek()) {
-                // One byte of length, then the bytes.
-                let encoded = postcard::to_allocvec(kek).unwrap();
-                if self.secrets.insert(encoded[1..].to_vec()) {
-                    self.secrets.insert(kek.encryption_key().to_vec());
-                    self.secrets.insert(kek.mac_key().to_vec());
-                }
-            }
+            self.learn_domain(memory, slot);
         }
-        for pin in self.pins.iter().flatten() {
-            self.secrets.insert(pin.value.clone());
+        for pin in pins(memory).iter().flatten() {
+            self.insert(&pin.value);
         }
         if let Ok(device) = memory.device().and_then(|device| device.key()) {
-            self.secrets.insert(device.secret_bytes().to_vec());
+            self.insert(&device.secret_bytes());
+        }
+    }
+
+    /// Learns what was written.
+    fn learn(&mut self, memory: &Memory, commits: &[Vec<Change>]) {
+        for change in commits.iter().flatten() {
+            let (Change::Put(name, _) | Change::Delete(name)) = change;
+            match name[..] {
+                [0x03 | 0x04] => self.pins = pins(memory),
+                [0x05, slot] => self.learn_domain(memory, DomainId(slot)),
+                [0x06, id] => self.learn_key(memory, KeyId(id)),
+                _ => {}
+            }
+        }
+        for value in self.pins.clone().into_iter().flatten() {
+            self.insert(&value.value);
+        }
+    }
+
+    fn learn_key(&mut self, memory: &Memory, id: KeyId) {
+        let Ok(key) = memory.key(id) else { return };
+        let material = &key.material;
+        if let Ok(key) = material.ec() {
+            self.insert(&key.secret_bytes());
+        } else if let Ok(key) = material.rsa() {
+            // The exponent takes long to compute, and follows from what is known already.
+            if self.insert(&key.p()) {
+                self.insert(&key.q());
+                self.insert(&key.d());
+            }
+        } else if let Ok(key) = material.aes() {
+            self.insert(key.expose());
+        }
+    }
+
+    fn learn_domain(&mut self, memory: &Memory, slot: DomainId) {
+        let Some(kek) = memory.domain(slot).and_then(|domain| domain.kek()) else {
+            return;
+        };
+        // One byte of length, then the bytes.
+        let encoded = postcard::to_allocvec(kek).unwrap();
+        if self.insert(&encoded[1..]) {
+            self.insert(&kek.encryption_key()[..]);
+            self.insert(&kek.mac_key()[..]);
         }
     }
 
     fn check_secrets(&self, answer: &Answer, header: [u8; 4]) {
-        if answer.data.len() < 6 {
-            return;
-        }
-        for secret in &self.secrets {
-            for part in secret.chunks(secret.len().div_ceil(4).max(8)) {
-                let different: BTreeSet<_> = part.iter().collect();
-                let shows = different.len() >= VARIETY && contains(&answer.data, part);
-                assert!(
-                    !shows || self.said.iter().any(|said| contains(said, part)),
-                    "secret: {} bytes of a secret in the response to {:02X}",
-                    part.len(),
-                    header[1]
-                );
-            }
+        let known = self.known.parts_in(&answer.data);
+        for part in known.chain(self.learned.parts_in(&answer.data)) {
+            assert!(
+                self.said.iter().any(|said| contains(said, part)),
+                "secret: {} bytes of a secret in the response to {:02X}",
+                part.len(),
+                header[1]
+            );
         }
     }
 
@@ -249,7 +350,7 @@ impl Watch {
                 0x20 => done && p2 == reference && data == old.value,
                 0x24 => p2 == reference && data.starts_with(&old.value),
                 0x2C if index == 0 => {
-                    done && (self.shadow.so_pin || (p1 < 2 && data.starts_with(so_value)))
+                    done && (self.shadow.so_pin() || (p1 < 2 && data.starts_with(so_value)))
                 }
                 0x2C => p1 < 2 && data.starts_with(so_value),
                 0x50 => done && contains(data, so_value),
@@ -328,7 +429,7 @@ impl Watch {
             _ => false,
         };
         assert!(
-            !needed || self.user_may_be_authenticated(memory),
+            !needed || self.shadow.user(memory),
             "access: {ins:02X} {p1:02X} {p2:02X} answered {:04X} to nobody",
             answer.status
         );
@@ -342,67 +443,9 @@ impl Watch {
         );
         let so_value = self.pins[1].as_ref().map_or(&[][..], |pin| &pin.value);
         assert!(
-            self.shadow.so_pin || data.starts_with(so_value),
+            self.shadow.so_pin() || data.starts_with(so_value),
             "access: RESET RETRY COUNTER without the SO-PIN"
         );
-    }
-
-    fn user_may_be_authenticated(&self, memory: &Memory) -> bool {
-        let Shadow {
-            user_pin,
-            custodians,
-            after_initialize,
-            ..
-        } = self.shadow;
-        let Some(quorum) = memory.setup().and_then(|setup| setup.quorum) else {
-            return user_pin;
-        };
-        let met = custodians >= u32::from(quorum.required);
-        after_initialize
-            || if memory.pin(PinReference::User).is_err() {
-                met
-            } else if memory.options().has(Options::PIN_AND_KEYS) {
-                user_pin && met
-            } else {
-                user_pin || met
-            }
-    }
-
-    /// Keeps book of who may be authenticated at most.
-    fn follow(&mut self, header: [u8; 4], data: &[u8], answer: &Answer) {
-        let done = answer.status == 0x9000;
-        let [_, ins, p1, p2] = header;
-        let shadow = &mut self.shadow;
-        if answer.status == 0x6581 || (selects(header) && done) {
-            *shadow = Shadow::default();
-        }
-        let presented = done || answer.status & 0xFFF0 == 0x63C0 || answer.status == 0x6983;
-        match (ins, p2) {
-            (0x20, 0x81) if presented && !data.is_empty() => {
-                shadow.user_pin = done;
-                shadow.after_initialize &= done;
-            }
-            (0x24, 0x81) if presented => {
-                shadow.user_pin = done;
-                shadow.after_initialize &= done;
-            }
-            (0x20, 0x88) if presented && !data.is_empty() => shadow.so_pin = done,
-            (0x24, 0x88) if presented => shadow.so_pin = done,
-            (0x2C, 0x81) if done => {
-                shadow.user_pin = false;
-                shadow.after_initialize = false;
-                shadow.so_pin &= p1 >= 2;
-            }
-            (0x50, _) if done && !data.is_empty() => {
-                *shadow = Shadow {
-                    user_pin: true,
-                    after_initialize: true,
-                    ..Shadow::default()
-                };
-            }
-            (0x82, _) if done => shadow.custodians = shadow.custodians.saturating_add(1),
-            _ => {}
-        }
     }
 
     fn check_session(&self, subject: &mut dyn Subject) {
@@ -444,9 +487,30 @@ fn presents(ins: u8) -> bool {
     matches!(ins, 0x20 | 0x24 | 0x2C | 0x50 | 0x52)
 }
 
-/// The data field of a well-formed command; empty otherwise.
-fn data_field(command: &[u8]) -> &[u8] {
-    hsm2_emulator::apdu::CommandApdu::parse(command).map_or(&[], |apdu| apdu.data)
+/// One exchange through the channel; `None` when the command is not the next one of it, or too long
+/// or without room for a response.
+///
+/// # Panics
+///
+/// When it is, and the card does not answer through the channel.
+fn exchange(
+    channel: Option<Channel>,
+    apdu: &CommandApdu<'_>,
+    answer: &Answer,
+    length: usize,
+) -> Option<(Channel, Inner, Answer)> {
+    /// No card's buffer is smaller.
+    const TAKEN: usize = 1000;
+    let mut channel = channel?;
+    let inner = channel.open_command(apdu)?;
+    let inside = channel.open_response(apdu.ins, answer);
+    assert!(
+        inside.is_some() || length > TAKEN || apdu.ne.is_none(),
+        "channel: {:02X} through the channel was answered {:04X} without protection",
+        apdu.ins,
+        answer.status
+    );
+    Some((channel, inner, inside?))
 }
 
 fn pins(memory: &Memory) -> [Option<PinState>; 2] {
@@ -467,29 +531,4 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     haystack
         .windows(needle.len())
         .any(|window| window[0] == *first && window == needle)
-}
-
-/// Everything that a card keeps, in the form in which it is stored.
-fn image(memory: &Memory) -> Vec<Vec<u8>> {
-    let mut image = Vec::new();
-    let mut add = |value: Result<Vec<u8>, postcard::Error>| image.push(value.unwrap());
-    add(postcard::to_allocvec(&memory.setup()));
-    for reference in PINS {
-        add(postcard::to_allocvec(&memory.pin(reference).ok()));
-    }
-    for slot in memory.layout().ids() {
-        add(postcard::to_allocvec(&memory.domain(slot)));
-    }
-    for index in 0..=u8::MAX {
-        if let Ok(custodian) = memory.custodian(index) {
-            add(postcard::to_allocvec(custodian));
-        }
-    }
-    for (id, key) in memory.keys() {
-        add(postcard::to_allocvec(&(id.0, key)));
-    }
-    for (id, file) in memory.files() {
-        add(postcard::to_allocvec(&(id.0, file)));
-    }
-    image
 }

@@ -144,6 +144,10 @@ impl Subject for Planted {
     fn memory(&self) -> &Memory {
         self.bench.card.memory()
     }
+
+    fn snapshot(&self) -> Snapshot {
+        self.bench.card.snapshot()
+    }
 }
 
 impl Seated for Planted {
@@ -157,6 +161,8 @@ fn turn(action: Action) -> Turn {
         second: false,
         action,
         twist: None,
+        protected: false,
+        tamper: None,
     }
 }
 
@@ -210,6 +216,8 @@ fn session() -> Session {
         second: false,
         action: Action::Challenge { length: 8 },
         twist: Some(Twist::Append(vec![1, 2, 3])),
+        protected: false,
+        tamper: None,
     });
     Session {
         replay: true,

@@ -73,6 +73,9 @@ fn main() {
         (0..40).map(|which| vec![which, 0, 0, 0]).collect(),
     );
     seeds.insert("session", random_sessions());
+    seeds.insert("script", scripts());
+    seeds.insert("report", reports());
+    seeds.insert("key_file", key_files());
     seeds.insert("share_file", shares(&recorded));
     seeds.insert("store_file", vec![card_file()]);
     seeds.insert("trace", vec![trace(&commands)]);
@@ -203,6 +206,94 @@ fn random_sessions() -> Seeds {
             seed
         })
         .collect()
+}
+
+/// One script for each action.
+fn scripts() -> Seeds {
+    let actions = [
+        r#"{"status": "6A82"}"#,
+        r#"{"data": "0102"}, {"append": "00"}"#,
+        r#"{"replace": "0102"}"#,
+        r#"{"cut": 5}"#,
+        r#"{"flip": [3, "80"]}"#,
+        r#"{"length": "long"}, {"length": "short"}"#,
+        r#"{"length": "huge"}"#,
+        r#"{"length": "endless"}"#,
+        r#"{"nest": 100}"#,
+        r#"{"storm": {"word": "61FF", "count": 3}}"#,
+        r#"{"delay": 1}"#,
+        r#""silence""#,
+        r#""remove""#,
+        r#""reset""#,
+        r#"{"power_loss": 1}"#,
+    ];
+    let rule = |on: &str, action: &str| format!(r#"[{{"on": {{{on}}}, "do": [{action}]}}]"#);
+    let mut seeds: Seeds = actions
+        .iter()
+        .map(|action| rule(r#""ins": "B1""#, action).into_bytes())
+        .collect();
+    let on = r#""name": "SIGN", "p1": "01", "p2": "73", "nth": 1"#;
+    seeds.push(rule(on, actions[0]).into_bytes());
+    seeds.push(rule(r#""name": "VERIFY""#, actions[14]).into_bytes());
+    seeds
+}
+
+/// A report, the profiles of the harness, a trace; the first byte says which.
+fn reports() -> Seeds {
+    let exchange = serde_json::json!({
+        "card": "A", "time": "2026-01-31T12:00:00.123456Z", "command": "0020008106************",
+        "response": "9000", "name": "VERIFY", "details": ["user PIN"], "status": "9000",
+        "meaning": "done", "micros": 41,
+    });
+    let entry = serde_json::json!({
+        "id": "verify.user_pin.right_pin_logs_in", "area": "verify", "title": "t", "source": "s",
+        "effect": "read-only", "start": "as-found", "verdict": "fail", "reason": "r",
+        "finding": {"expected": "9000", "found": "6982", "exchange": 1},
+        "observations": ["o"], "millis": 1.5, "exchanges": [exchange], "rerun": "again",
+    });
+    let device = serde_json::json!({
+        "place": "embedded", "atr": "3BFE18", "serial": "VT0000001", "version": "3.6",
+        "options": 1, "platform": 0, "is_virtual": true,
+    });
+    let card = serde_json::json!({
+        "card": "A", "serial": "VT0000001", "keys": [{"key": 1, "domain": 0}],
+        "domains": [{"slot": 0, "kind": "dkek", "shares": 1, "outstanding": 0,
+            "check_value": "AA", "group": "BB"}],
+    });
+    let report = serde_json::json!({
+        "schema_version": "1.0", "tool": "t", "began": "2026-01-31T12:00:00Z", "millis": 7.25,
+        "target": "embedded", "device": device, "second": device, "profile": ["virtual-3.6", "t"],
+        "seed": 1, "known_scenarios": 2, "chosen_scenarios": 1, "aborted": "a",
+        "counts": {"fail": 1}, "cards": [card], "results": [entry],
+    });
+    let parsed: Result<hsm2_harness::report::Report, _> = serde_json::from_value(report.clone());
+    assert!(parsed.is_ok(), "{parsed:?}");
+    let departure = "[[departure]]\nscenario = \"verify.*\"\nfound = \"6A81\"\n\
+        reason = \"r\"\nseen = \"s\"\n";
+    let trace = r#"{"time":"2026-01-31T12:00:00.1Z","card":"A","event":"reset"}
+{"time":"2026-01-31T12:00:00.2Z","card":"A","command":"00A4040C0BE82B0601040181C31F020100","response":"9000"}
+{"time":"2026-01-31T12:00:00.3Z","card":"A","command":"0020008106************","response":"9000","name":"VERIFY","about":"user PIN","status":"9000 done","micros":41,"blanked":true}
+{"time":"2026-01-31T12:00:00.4Z","card":"A","command":"0084000008","response":"****************9000"}
+"#;
+    let profile = include_str!("../../../harness/profiles/virtual-3.6.toml");
+    vec![
+        [vec![0], serde_json::to_vec(&report).unwrap()].concat(),
+        [&[1], profile.as_bytes()].concat(),
+        [&[1], profile.as_bytes(), departure.as_bytes()].concat(),
+        [&[2], trace.as_bytes()].concat(),
+    ]
+}
+
+/// Keys as files of every kind.
+fn key_files() -> Seeds {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/tests/data/keys");
+    let mut seeds: Seeds = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
+        .collect();
+    seeds.push(b"000102030405060708090a0b0c0d0e0f".to_vec());
+    seeds.push(vec![7; 24]);
+    seeds
 }
 
 fn shares(recorded: &[Value]) -> Seeds {

@@ -82,7 +82,8 @@ impl Style {
         }
         self.notes(&mut out, report);
         if let Some(aborted) = &report.aborted {
-            let left = report.chosen_scenarios - report.results.len();
+            // A report from a file may say anything.
+            let left = report.chosen_scenarios.saturating_sub(report.results.len());
             let _ = writeln!(
                 out,
                 "{} the run ended early, {left} scenarios did not run: {aborted}",
