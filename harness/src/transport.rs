@@ -69,9 +69,22 @@ pub enum TransportError {
     /// The card went away.
     #[error("the card was removed from {0}")]
     Removed(String),
-    /// The guard did not send it.
+    /// Another card is where the one was that a run began with.
+    #[error("another card is at the place of {before}, {place}: {now}; nothing was sent to it")]
+    Exchanged {
+        /// Where.
+        place: String,
+        /// Serial of the card that was there.
+        before: String,
+        /// What is there.
+        now: String,
+    },
+    /// The guard did not send it: more has to be allowed.
     #[error("the guard did not send this command: {0}")]
     Guard(String),
+    /// The guard never sends it to a device that somebody uses, whatever is allowed.
+    #[error("the guard never sends this to a device: {0}")]
+    Never(String),
     /// Nothing came in time.
     #[error("{0}")]
     Timeout(String),

@@ -320,6 +320,7 @@ pub(super) fn transport_exit(error: &TransportError) -> Exit {
         TransportError::NoReader { .. } => Exit::NoReader,
         TransportError::NoCard(_) => Exit::NoCard,
         TransportError::Removed(_) => Exit::Broken,
+        TransportError::Exchanged { .. } => Exit::OtherCard,
         _ => Exit::Card,
     }
 }

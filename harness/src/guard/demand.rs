@@ -15,6 +15,8 @@ pub(super) enum Demand {
     Retry,
     /// It presents this user PIN.
     Pin(Zeroizing<Vec<u8>>),
+    /// It changes the user PIN: the old one and behind it the new one.
+    ChangePin(Zeroizing<Vec<u8>>),
     /// It presents this SO-PIN, when one can be made out.
     SoPin {
         /// The SO-PIN.
@@ -24,6 +26,8 @@ pub(super) enum Demand {
     },
     /// It makes this object, or replaces it.
     Create(u16),
+    /// It makes the key of this number, and may write its certificate and its description.
+    Key(u8),
     /// It uses or deletes this object.
     Ours(u16),
     /// What was there may be gone.
@@ -59,8 +63,8 @@ pub(super) fn of(command: &[u8]) -> Demand {
         // SELECT, READ BINARY, ENUMERATE, GET CHALLENGE, GET RESPONSE, MSE, GENERAL AUTHENTICATE.
         0xa4 | 0xb0 | 0xb1 | 0x58 | 0x84 | 0xc0 | 0x22 | 0x86 => Demand::Nothing,
         0x20 => verify(p1, p2, data),
-        0x24 if p2 == 0x88 => so_pin(data, Some(8)),
-        0x2c => so_pin(data, Some(0)),
+        0x24 => change(p2, data),
+        0x2c => so_pin(data, true),
         0x50 => initialize(data),
         // Status of a key domain, of public key authentication.
         0x52 if p1 == 0 && data == Data::None => Demand::Nothing,
@@ -70,7 +74,8 @@ pub(super) fn of(command: &[u8]) -> Demand {
         // DECIPHER but for an XKEK, SIGN, CIPHER, WRAP: they may count down the uses of a key.
         0x62 if p2 != 0x84 => Demand::Ours(key(p1)),
         0x68 | 0x78 | 0x72 => Demand::Ours(key(p1)),
-        0x46 | 0x48 | 0x74 => Demand::Create(key(p1)),
+        // GENERATE KEY PAIR, GENERATE KEY, UNWRAP.
+        0x46 | 0x48 | 0x74 => Demand::Key(p1),
         0xd7 => match u16::from_be_bytes([p1, p2]) {
             // The selected file, a file of the device itself.
             0x0000 | 0x2f02 | 0x2f03 => Demand::Wipe,
@@ -85,31 +90,49 @@ pub(super) fn of(command: &[u8]) -> Demand {
     }
 }
 
+/// A PIN that cannot be told from its bytes, or that nobody knows how a card takes.
+const UNCHECKED: Demand = Demand::Never("a PIN in a form that cannot be checked");
+
 fn verify(p1: u8, p2: u8, data: Data<'_>) -> Demand {
-    match (p1, p2, data) {
+    match (p2, p1, data) {
         (_, _, Data::None) => Demand::Nothing,
-        (0, 0x81, Data::Plain(pin)) => Demand::Pin(Zeroizing::new(pin.to_vec())),
-        (0, 0x88, data) => match so_pin(data, None) {
+        (0x81, 0, Data::Plain(pin)) => Demand::Pin(Zeroizing::new(pin.to_vec())),
+        (0x88, 0, data) => match so_pin(data, false) {
             Demand::SoPin { pin, .. } => Demand::SoPin { pin, wipes: false },
             other => other,
         },
-        (_, _, Data::Plain(_)) => Demand::Wipe,
-        (_, _, Data::Unclear) => Demand::Never("a PIN in a form that cannot be checked"),
+        _ => UNCHECKED,
     }
 }
 
-/// A command whose data begin with the SO-PIN; with `more`, at least so many bytes follow it.
-fn so_pin(data: Data<'_>, more: Option<usize>) -> Demand {
+/// CHANGE REFERENCE DATA. The SO-PIN may only be changed to itself: with another one that a broken
+/// run leaves behind, its owner could never erase the device again.
+fn change(p2: u8, data: Data<'_>) -> Demand {
+    match (p2, data) {
+        (_, Data::None) => Demand::Wipe,
+        (0x81, Data::Plain(pins)) => Demand::ChangePin(Zeroizing::new(pins.to_vec())),
+        (0x88, Data::Plain(pins)) => match pins.split_first_chunk() {
+            Some((pin, new)) if pin == new => Demand::SoPin {
+                pin: Some(*pin),
+                wipes: true,
+            },
+            _ => Demand::Never("the SO-PIN would be another one afterwards"),
+        },
+        _ => UNCHECKED,
+    }
+}
+
+/// A command whose data are the SO-PIN, or begin with it when there may be `more`.
+fn so_pin(data: Data<'_>, more: bool) -> Demand {
     match data {
         Data::None => Demand::Wipe,
         Data::Plain(data) => Demand::SoPin {
-            pin: data.split_first_chunk().and_then(|(pin, rest)| {
-                let fits = more.map_or(rest.is_empty(), |more| rest.len() >= more);
-                fits.then_some(*pin)
-            }),
+            pin: data
+                .split_first_chunk()
+                .and_then(|(pin, rest)| (more || rest.is_empty()).then_some(*pin)),
             wipes: true,
         },
-        Data::Unclear => Demand::Never("an SO-PIN in a form that cannot be checked"),
+        Data::Unclear => UNCHECKED,
     }
 }
 
@@ -117,27 +140,40 @@ fn initialize(data: Data<'_>) -> Demand {
     match data {
         Data::None => Demand::Nothing,
         Data::Plain(data) => Demand::SoPin {
-            pin: code(data),
+            pin: only(data, 0x82).and_then(|code| code.try_into().ok()),
             wipes: true,
         },
-        Data::Unclear => Demand::Never("an SO-PIN in a form that cannot be checked"),
+        Data::Unclear => UNCHECKED,
     }
 }
 
-/// Value of tag 82, when there is exactly one and all of the data reads.
-fn code(data: &[u8]) -> Option<[u8; 8]> {
+/// Value of the element with this tag, when there is exactly one and all of the data reads.
+fn only(data: &[u8], tag: u16) -> Option<&[u8]> {
     let mut reader = Reader::new(data);
     let mut found = None;
     while !reader.is_empty() {
         let element = reader.element().ok()?;
-        if element.tag == 0x82 {
-            if found.is_some() {
-                return None;
-            }
-            found = Some(element.content.try_into().ok()?);
+        if element.tag == tag && found.replace(element.content).is_some() {
+            return None;
         }
     }
     found
+}
+
+/// What INITIALIZE DEVICE makes of the user PIN: its value, and how many tries it has.
+pub(super) fn initialized(command: &[u8]) -> Option<(Zeroizing<Vec<u8>>, Option<u8>)> {
+    let (&[_, 0x50, _, _], body) = command.split_first_chunk()? else {
+        return None;
+    };
+    let Data::Plain(data) = fields(body) else {
+        return None;
+    };
+    let tries = match only(data, 0x91) {
+        Some(&[tries]) => Some(tries),
+        _ => None,
+    };
+    let pin = only(data, 0x81).unwrap_or_default();
+    Some((Zeroizing::new(pin.to_vec()), tries))
 }
 
 /// Tells data from lengths, in the strict forms of ISO 7816-3 only.

@@ -14,6 +14,8 @@ const SO_PIN_WORDS: u32 = 0x0020_0088;
 struct Foreign {
     card: Embedded,
     seen: Rc<RefCell<Vec<Vec<u8>>>>,
+    /// What comes into the reader at the next reset.
+    next: Option<Embedded>,
 }
 
 impl Target for Foreign {
@@ -38,6 +40,9 @@ impl Target for Foreign {
     }
 
     fn reset(&mut self) -> Result<(), TransportError> {
+        if let Some(next) = self.next.take() {
+            self.card = next;
+        }
         self.card.reset()
     }
 
@@ -72,6 +77,7 @@ fn device() -> Foreign {
     Foreign {
         card,
         seen: Rc::default(),
+        next: None,
     }
 }
 
@@ -161,6 +167,13 @@ fn hostile() -> Vec<Vec<u8>> {
     add(apdu(0x0020_0081).data(b"000000"));
     add(apdu(SO_PIN_WORDS).data(b"12345678"));
     add(apdu(SO_PIN_WORDS).data(fixture::SO_PIN));
+    // A reference number that is not quite that of a PIN, and a P1 that is not quite right.
+    add(apdu(0x0020_0188).data(b"12345678"));
+    add(apdu(0x0020_0181).data(b"000000"));
+    add(apdu(0x0020_0001).data(b"000000"));
+    add(apdu(0x0020_0080).data(b"000000"));
+    add(apdu(0x0024_0181).data(b"000000111111"));
+    add(apdu(0x0024_0001).data(b"000000111111"));
     add(apdu(0x0024_0081).data(b"648219111111"));
     add(apdu(0x0024_0088).data(b"5762188087654321"));
     add(apdu(0x002c_0081).data(b"57621880111111"));
@@ -232,6 +245,82 @@ fn no_try_is_spent_at_two_or_fewer_left_whatever_is_allowed() {
 }
 
 #[test]
+fn a_change_of_the_pin_is_a_try_of_the_old_one() {
+    let change = |pins: &[u8]| apdu(0x0024_0081).data(pins).bytes();
+    Scene::new(Effect::Creates).held_back(&change(b"648219648219"));
+    let mut scene = Scene::new(Effect::Wipes);
+    assert_eq!(scene.send(&change(b"648219648219")), Some(0x9000));
+    assert_eq!(scene.send(&change(b"000000111111")), Some(0x63c2));
+    scene.held_back(&change(b"000000111111"));
+    scene.held_back(&change(b"648219648219"));
+}
+
+/// A card does not tell its tries while the user is logged in; then they are counted here.
+#[test]
+fn no_try_is_spent_unseen_behind_a_login() {
+    let right = apdu(0x0020_0081).data(fixture::PIN).bytes();
+    let wrong = apdu(0x0020_0081).data(b"000000").bytes();
+    let change = apdu(0x0024_0081).data(b"000000111111").bytes();
+    for command in [&wrong, &change] {
+        let mut scene = Scene::new(Effect::Wipes);
+        assert_eq!(scene.send(&right), Some(0x9000));
+        assert_eq!(scene.send(command), Some(0x63c2));
+        // The right PIN is no risk as long as somebody is logged in with it; another is.
+        scene.held_back(&wrong);
+        scene.held_back(&change);
+    }
+    // Tries that were set to few are none to risk, and those that were set to enough are known
+    // without asking.
+    let initialize = |tries: u8| {
+        let pins: [&[u8]; 5] = [
+            &[0x80, 2, 0, 1, 0x81, 8],
+            b"64821964",
+            &[0x82, 8],
+            &fixture::SO_PIN,
+            &[0x91, 1, tries],
+        ];
+        apdu(0x8050_0000).parts(&pins).bytes()
+    };
+    let mut scene = Scene::new(Effect::Wipes);
+    assert_eq!(scene.send(&initialize(2)), Some(0x9000));
+    scene.held_back(&wrong);
+    scene.held_back(&change);
+    let mut scene = Scene::new(Effect::Wipes);
+    assert_eq!(scene.send(&initialize(4)), Some(0x9000));
+    assert_eq!(scene.send(&wrong), Some(0x63c3));
+    assert_eq!(scene.send(&wrong), Some(0x63c2));
+    scene.held_back(&wrong);
+}
+
+/// A guard that comes to a card on which somebody is logged in knows nothing of its tries.
+#[test]
+fn tries_that_were_never_seen_are_not_risked() {
+    let mut scene = Scene::new(Effect::Wipes);
+    let login = apdu(0x0020_0081).data(fixture::PIN).bytes();
+    scene.device.transmit(&login).unwrap();
+    scene.held_back(&apdu(0x0020_0081).data(b"000000").bytes());
+    scene.held_back(&apdu(0x0024_0081).data(b"000000111111").bytes());
+}
+
+#[test]
+fn a_right_so_pin_in_a_wrong_command_may_be_presented_again() {
+    let mut scene = Scene::new(Effect::Wipes);
+    // A length of the user PIN that no card takes.
+    let pins: [&[u8]; 4] = [
+        &[0x80, 2, 0, 1, 0x81, 3, 1, 2, 3],
+        &[0x82, 8],
+        &fixture::SO_PIN,
+        &[0x91, 1, 3],
+    ];
+    let wrong = apdu(0x8050_0000).parts(&pins).bytes();
+    for _ in 0..2 {
+        let status = scene.send(&wrong).unwrap();
+        assert_ne!(status, 0x9000);
+        assert_ne!(status & 0xfff0, 0x63c0);
+    }
+}
+
+#[test]
 fn a_pin_of_the_operator_that_was_refused_is_not_presented_again() {
     let mut consent = consent(Effect::ReadOnly);
     consent.pin = Some(Secret::new(b"111111".to_vec()));
@@ -261,6 +350,21 @@ fn no_so_pin_but_the_right_one_even_when_wiping_is_allowed() {
     scene.held_back(&apdu(0x002c_0081).data(b"12345678111111").bytes());
     scene.held_back(&apdu(SO_PIN_WORDS).data(b"12345678").bytes());
     scene.held_back(&apdu(SO_PIN_WORDS).data(b"5762188").bytes());
+    // Whatever P1 is: the card may not look at it.
+    for p1 in [0x01, 0x80, 0xff] {
+        scene.held_back(&apdu(SO_PIN_WORDS).p1(p1).data(b"12345678").bytes());
+    }
+    // Nobody may be locked out: it stays what it is.
+    scene.held_back(&apdu(0x0024_0088).data(b"5762188087654321").bytes());
+    scene.held_back(&apdu(0x0024_0188).data(b"5762188087654321").bytes());
+    scene.held_back(&apdu(0x0024_0088).data(b"57621880").bytes());
+    let same = apdu(0x0024_0088).data(b"5762188057621880").bytes();
+    assert_eq!(scene.send(&same), Some(0x9000));
+    scene.device.reset().unwrap();
+    scene
+        .device
+        .transmit(&crate::suite::hand::select().bytes())
+        .unwrap();
     // Two codes: the card may take the other.
     let twice = [
         initialize(&fixture::SO_PIN),
@@ -309,6 +413,49 @@ fn what_is_made_may_be_used_and_deleted_and_nothing_else() {
     scene.held_back(&apdu(0x0048_01b0).data([0x91, 1, 0x10]).bytes());
     scene.held_back(&use_key(1));
     scene.held_back(&delete(1));
+}
+
+/// GENERATE writes the request of its key over what is in EF CExx, and hosts write C4xx.
+#[test]
+fn no_key_is_made_beside_what_an_owner_keeps_under_its_number() {
+    let mut device = device();
+    let mut keep = |file: u32| {
+        let write = apdu(0x00d7_0000 | file).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]);
+        let response = device.card.transmit(&write.bytes()).unwrap();
+        assert_eq!(response, [0x90, 0x00]);
+    };
+    keep(0xce05);
+    keep(0xc406);
+    let guard = Guard::admit(&mut device, &consent(Effect::Creates)).unwrap();
+    let guard = guard.0;
+    let mut scene = Scene { device, guard };
+    for key in [5, 6] {
+        scene.held_back(&apdu(0x0046_0000).p1(key).data([0x5f, 0x29, 1, 0]).bytes());
+        scene.held_back(&apdu(0x0048_00b0).p1(key).data([0x91, 1, 0x10]).bytes());
+        scene.held_back(&apdu(0x8074_0093).p1(key).data([1; 40]).bytes());
+    }
+}
+
+#[test]
+fn another_card_in_the_reader_ends_the_work() {
+    for allow in [Effect::ReadOnly, Effect::Wipes] {
+        let mut scene = Scene::new(allow);
+        scene.guard.recognise(&mut scene.device).unwrap();
+        scene.device.next = Some(Embedded::new("OTHER").unwrap());
+        let error = scene.guard.recognise(&mut scene.device).unwrap_err();
+        assert!(matches!(error, TransportError::Exchanged { .. }), "{error}");
+        assert!(error.to_string().contains("ZZOTHER"), "{error}");
+    }
+    // Where anything was allowed to a virtual card, the next may be a genuine one.
+    let mut reader = Foreign {
+        card: Embedded::new("OWNED").unwrap(),
+        seen: Rc::default(),
+        next: None,
+    };
+    let guard = Guard::admit(&mut reader.card, &Consent::default());
+    let guard = guard.unwrap().0;
+    assert!(guard.is_virtual());
+    guard.recognise(&mut reader).unwrap_err();
 }
 
 #[test]

@@ -332,6 +332,9 @@ impl Setting<'_> {
                 _ => (Verdict::Fail, None, Some(finding)),
             },
             Err(Stop::Skip(reason)) => (Verdict::Skip, Some(reason), None),
+            Err(Stop::Transport(error @ TransportError::Never(_))) => {
+                (Verdict::Skip, Some(error.to_string()), None)
+            }
             Err(Stop::Transport(error)) => (Verdict::Error, Some(error.to_string()), None),
             Err(Stop::Harness(what)) => (Verdict::Error, Some(what), None),
         };
@@ -495,7 +498,7 @@ fn in_turn(
             None => station.work(setting, scenario),
         };
         let gone = match &went.outcome {
-            Err(Stop::Transport(TransportError::Guard(_))) => None,
+            Err(Stop::Transport(TransportError::Guard(_) | TransportError::Never(_))) => None,
             Err(Stop::Transport(error)) => Some(error.to_string()),
             _ => None,
         };

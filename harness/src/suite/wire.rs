@@ -189,11 +189,13 @@ impl Target for Wire {
 
     fn reset(&mut self) -> Result<(), TransportError> {
         self.event("reset");
+        self.guard.recognise(&mut *self.target)?;
         self.target.reset()
     }
 
     fn power_cycle(&mut self) -> Result<(), TransportError> {
         self.event("power cycle");
+        self.guard.recognise(&mut *self.target)?;
         self.target.power_cycle()
     }
 }

@@ -48,7 +48,12 @@ impl Pcsc {
     fn come_back(&mut self, after: Disposition) -> Result<(), TransportError> {
         self.card
             .reconnect(ShareMode::Exclusive, Protocols::T1, after)
-            .map_err(|error| explain(error, &self.reader))
+            .map_err(|error| explain(error, &self.reader))?;
+        // Another card may have come into the reader meanwhile.
+        let status = self.card.status2_owned();
+        let status = status.map_err(|error| explain(error, &self.reader))?;
+        self.atr = status.atr().to_vec();
+        Ok(())
     }
 }
 
