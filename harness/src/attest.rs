@@ -15,7 +15,7 @@ pub use roots::{ROOTS, Root, Worth};
 use serde::Serialize;
 
 use crate::card::command::StatusWord;
-use crate::card::cvc::{Certificate, Request};
+use crate::card::cvc::{Certificate, Flaw, Request, Role};
 use crate::card::{Card, CardError};
 
 /// EF with the device's certificate and its issuer's.
@@ -51,6 +51,10 @@ pub struct Certified {
     pub holder: String,
     /// Who signed it.
     pub authority: String,
+    /// What the holder may do: root, issuer or device.
+    pub role: Option<&'static str>,
+    /// Whether that is what its place in the chain asks for.
+    pub in_place: bool,
     /// Whether the signature verifies.
     pub signature: bool,
     /// First day of validity.
@@ -82,6 +86,8 @@ pub enum Origin {
     MadeHere,
     /// There is nothing to tell from: no request, or a certificate in its place.
     NotAttested(String),
+    /// The device vouches for a key of a kind that is not known here.
+    NotJudged(String),
     /// What is there is not true.
     Wrong(String),
 }
@@ -97,7 +103,9 @@ pub enum Verdict {
     /// As genuine, but the device did not prove that it has its key: the certificates and requests
     /// could be copies.
     NotProven,
-    /// A signature, a root or a proof is wrong, or the key that was asked for is not attested.
+    /// Nothing is wrong, but a key is of a kind that this program does not know.
+    NotJudged,
+    /// A signature, a role, a root or a proof is wrong, or the key that was asked for is not attested.
     Refuted,
 }
 
@@ -111,7 +119,10 @@ pub fn attest(card: &mut Card, only: Option<u8>, today: Date) -> Result<Attestat
     let file = card.read(DEVICE_CERTIFICATES)?;
     let chain = Certificate::parse_all(&file).map_err(|what| CardError::Answer {
         command: "READ BINARY of EF 2F02",
-        what: what.to_string(),
+        what: match what {
+            Flaw::Unknown(what) => format!("it cannot be judged here: {what}"),
+            Flaw::Malformed(what) => what.to_string(),
+        },
     })?;
     let Some(device) = chain.first() else {
         return Err(CardError::Answer {
@@ -134,6 +145,9 @@ pub fn attest(card: &mut Card, only: Option<u8>, today: Date) -> Result<Attestat
             Origin::Wrong(why) => findings.push(format!("key {}: {why}", key.id)),
             Origin::NotAttested(why) if only.is_some() => {
                 findings.push(format!("key {} is not attested: {why}", key.id));
+            }
+            Origin::NotJudged(why) => {
+                findings.push(format!("key {} cannot be judged here: {why}", key.id));
             }
             Origin::MadeHere | Origin::NotAttested(_) => {}
         }
@@ -170,15 +184,21 @@ fn verdict(
     keys: &[Key],
     asked: bool,
 ) -> Verdict {
-    let chain_holds = certificates.iter().all(|certificate| certificate.signature);
+    let chain_holds = certificates
+        .iter()
+        .all(|certificate| certificate.signature && certificate.in_place);
     let keys_hold = keys.iter().all(|key| match key.origin {
-        Origin::MadeHere => true,
+        Origin::MadeHere | Origin::NotJudged(_) => true,
         Origin::NotAttested(_) => !asked,
         Origin::Wrong(_) => false,
     });
+    let judged = !keys
+        .iter()
+        .any(|key| matches!(key.origin, Origin::NotJudged(_)));
     match (root, possession) {
         (None, _) | (_, Possession::Disproved(_)) => Verdict::Refuted,
         _ if !chain_holds || !keys_hold => Verdict::Refuted,
+        _ if !judged => Verdict::NotJudged,
         (_, Possession::NotProven(_)) => Verdict::NotProven,
         (Some(Worth::Production), _) => Verdict::Genuine,
         (Some(Worth::Test | Worth::Virtual), _) => Verdict::WithoutValue,
@@ -220,6 +240,13 @@ fn judge_chain(
                 "{authority} did not sign the certificate of {holder}"
             ));
         }
+        let in_place = certificate.role == Some(role_at(number, certificate));
+        if !in_place {
+            findings.push(match certificate.role {
+                Some(role) => format!("{holder} is certified as {}", role.in_words()),
+                None => format!("the certificate of {holder} states no role"),
+            });
+        }
         let [from, to] = certificate
             .validity
             .map_or([None, None], |dates| dates.map(Date::from_digits));
@@ -240,6 +267,8 @@ fn judge_chain(
         certificates.push(Certified {
             holder,
             authority,
+            role: certificate.role.map(Role::in_words),
+            in_place,
             signature,
             from: from.map(|date| date.to_string()),
             to: to.map(|date| date.to_string()),
@@ -249,6 +278,16 @@ fn judge_chain(
     // Below a broken link the root says nothing about the device.
     let whole = certificates.iter().all(|certificate| certificate.signature);
     (certificates, worth.filter(|_| whole))
+}
+
+/// The role that a certificate's place in the chain asks for: the device's comes first, whoever
+/// stands above it is an issuer, and who certifies itself a root.
+fn role_at(number: usize, certificate: &Certificate) -> Role {
+    match number {
+        0 => Role::Device,
+        _ if certificate.authority == certificate.holder => Role::Root,
+        _ => Role::Issuer,
+    }
 }
 
 fn judge_key(card: &mut Card, id: u8, device: &Certificate) -> Result<Key, CardError> {
@@ -287,7 +326,13 @@ fn judge_key(card: &mut Card, id: u8, device: &Certificate) -> Result<Key, CardE
             holder: Some(text(&request.request.holder)),
             origin: Origin::MadeHere,
         },
-        Err(what) => Key {
+        Err(Flaw::Unknown(what)) => Key {
+            id,
+            kind: None,
+            holder: None,
+            origin: Origin::NotJudged(format!("the device vouches for {}", what.what)),
+        },
+        Err(Flaw::Malformed(what)) => Key {
             id,
             kind: None,
             holder: None,
@@ -322,6 +367,11 @@ impl Attestation {
             } else {
                 "DOES NOT VERIFY"
             };
+            let role = match (certificate.in_place, certificate.role) {
+                (true, _) => String::new(),
+                (false, Some(role)) => format!("; ROLE {}", role.to_uppercase()),
+                (false, None) => "; NO ROLE".into(),
+            };
             let date = |date: &Option<String>| date.clone().unwrap_or_else(|| "?".into());
             let expired = if certificate.in_time {
                 ""
@@ -329,7 +379,7 @@ impl Attestation {
                 ", not in time"
             };
             lines.push(format!(
-                "{title:<11} {} by {}: {signature}; {} to {}{expired}",
+                "{title:<11} {} by {}: {signature}; {} to {}{expired}{role}",
                 certificate.holder,
                 certificate.authority,
                 date(&certificate.from),
@@ -357,6 +407,7 @@ impl Key {
         let origin = match &self.origin {
             Origin::MadeHere => "made in this device".into(),
             Origin::NotAttested(why) => format!("not attested: {why}"),
+            Origin::NotJudged(why) => format!("cannot be judged here: {why}"),
             Origin::Wrong(why) => format!("WRONG: {why}"),
         };
         match (&self.kind, &self.holder) {
@@ -372,6 +423,7 @@ impl Verdict {
             Self::Genuine => "genuine",
             Self::WithoutValue => "holds together, below a root that vouches for nothing",
             Self::NotProven => "not proven: this could be a copy of a device's certificates",
+            Self::NotJudged => "cannot be judged here: a key is of an unknown kind",
             Self::Refuted => "REFUTED",
         }
     }

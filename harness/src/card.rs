@@ -9,6 +9,8 @@ use self::cvc::{Chain, Kind, Request};
 use self::domain::DomainStatus;
 use crate::der::{Malformed, Reader};
 use crate::dkek::Dkek;
+use crate::judge::Public;
+use crate::key::curves::Curve;
 use crate::transport::{Target, TransportError};
 use crate::verify::{PublicKey, plain_signature};
 
@@ -370,7 +372,7 @@ impl Card {
     /// [`CardError`].
     pub fn chain(&mut self) -> Result<Chain, CardError> {
         let file = self.read(DEVICE_CERTIFICATES)?;
-        read("READ BINARY", Chain::parse(&file))
+        read("READ BINARY", Chain::parse(&file).map_err(Malformed::from))
     }
 
     /// Makes the card verify another device's certificates and selects that device's key.
@@ -585,7 +587,8 @@ impl Card {
             .data(&cvc::generation(kind, holder.as_bytes(), &objects))
             .expect(Expect::All);
         let answer = self.run(&command)?;
-        read(NAME, Request::parse(&answer, &chain.device))
+        let request = Request::parse(&answer, &chain.device);
+        read(NAME, request.map_err(Malformed::from))
     }
 
     /// Signs a message; the signature comes as r || s for EC keys.
@@ -594,16 +597,18 @@ impl Card {
     /// [`CardError`].
     pub fn sign(&mut self, key: u8, public: &PublicKey, message: &[u8]) -> Outcome {
         const NAME: &str = "SIGN";
-        let algorithm = match public {
-            PublicKey::Rsa(..) => RSA_SHA_256,
-            PublicKey::P256(_) | PublicKey::BrainpoolP256r1(_) | PublicKey::Ec(..) => ECDSA_SHA_256,
+        let algorithm = match &public.numbers {
+            Public::Rsa(..) => RSA_SHA_256,
+            Public::Ec(..) => ECDSA_SHA_256,
         };
         let command = Command::new(NAME, [0x80, 0x68, key, algorithm]);
         let signature = self.run(&command.data(message).expect(Expect::All))?;
-        match public {
-            PublicKey::Rsa(..) => Ok(signature),
-            PublicKey::Ec(curve, _) => read(NAME, plain_signature(&signature, curve.width())),
-            _ => read(NAME, plain_signature(&signature, 32)),
+        match &public.numbers {
+            Public::Rsa(..) => Ok(signature),
+            Public::Ec(curve, _) => {
+                let width = Curve::by_name(curve).map_or(0, Curve::width);
+                read(NAME, plain_signature(&signature, width))
+            }
         }
     }
 

@@ -96,6 +96,7 @@ enum Exit {
     Refuted = 21,
     NotProven = 22,
     WithoutValue = 23,
+    NotJudged = 24,
 }
 
 impl Failure {

@@ -88,9 +88,7 @@ pub fn identify(card: &mut dyn Target) -> Result<(Identity, Chain), Unknown> {
 pub fn is_virtual(chain: &Chain) -> bool {
     let root = hsm2_emulator::identity::root_public_key();
     chain.issuer.authority == hsm2_emulator::identity::ROOT_NAME
-        && chain
-            .issuer
-            .is_signed_by(&PublicKey::BrainpoolP256r1(root.point))
+        && chain.issuer.is_signed_by(&PublicKey::device(root.point))
 }
 
 /// Data of an answer with 9000 or 6282, or the status word of another.

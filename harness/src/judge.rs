@@ -173,6 +173,6 @@ mod symmetric;
 mod tests;
 
 pub use blob::{blob, check_value};
-pub use request::{Attested, Public, request};
+pub use request::{Attested, Public, Scheme, request};
 pub use rsa::{RsaPadding, rsa_encrypt, rsa_pkcs1, rsa_pss, rsa_recover};
 pub use symmetric::{aes_cbc, cmac};

@@ -1,20 +1,15 @@
 //! Public keys of devices and requests; the signatures are judged by OpenSSL, see [`crate::judge`].
 
 use crate::der::{Malformed, Reader};
-use crate::judge::Public;
-use crate::key::curves::Curve;
+use crate::judge::{Hash, Public};
 
-/// A public key as a card's request names it.
+/// A public key as a card's certificate or request names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PublicKey {
-    /// ECDSA on secp256r1; the point as 04 || x || y.
-    P256(Vec<u8>),
-    /// ECDSA on brainpoolP256r1; the point as 04 || x || y.
-    BrainpoolP256r1(Vec<u8>),
-    /// ECDSA on any other curve of the card; the point as 04 || x || y.
-    Ec(&'static Curve, Vec<u8>),
-    /// RSA: modulus and public exponent, big endian.
-    Rsa(Vec<u8>, Vec<u8>),
+pub struct PublicKey {
+    /// The key itself.
+    pub numbers: Public,
+    /// Hash of the signatures that it makes, as its object identifier says.
+    pub hash: Hash,
 }
 
 /// The signature is not one of this key over this message.
@@ -23,47 +18,43 @@ pub enum PublicKey {
 pub struct Invalid(String);
 
 impl PublicKey {
+    /// A device's or a root's key: brainpoolP256r1, the point as 04 || x || y, ECDSA with SHA-256.
+    #[must_use]
+    pub fn device(point: Vec<u8>) -> Self {
+        Self {
+            numbers: Public::Ec("brainpoolP256r1", point),
+            hash: Hash::Sha256,
+        }
+    }
+
     /// The point of an EC key, 04 || x || y.
     #[must_use]
     pub fn point(&self) -> Option<&[u8]> {
-        match self {
-            Self::P256(point) | Self::BrainpoolP256r1(point) | Self::Ec(_, point) => Some(point),
-            Self::Rsa(..) => None,
+        match &self.numbers {
+            Public::Ec(_, point) => Some(point),
+            Public::Rsa(..) => None,
         }
     }
 
     /// Kind and size in words: `EC secp256r1`, `RSA-2048`.
     #[must_use]
     pub fn describe(&self) -> String {
-        match self {
-            Self::P256(_) => "EC secp256r1".into(),
-            Self::BrainpoolP256r1(_) => "EC brainpoolP256r1".into(),
-            Self::Ec(curve, _) => format!("EC {}", curve.name),
-            Self::Rsa(n, _) => format!("RSA-{}", 8 * n.len()),
+        match &self.numbers {
+            Public::Ec(curve, _) => format!("EC {curve}"),
+            Public::Rsa(n, _) => format!("RSA-{}", 8 * n.len()),
         }
     }
 
-    /// Verifies over SHA-256 of the message: ECDSA as r || s at the width of the order, RSA as
-    /// PKCS#1 v1.5.
+    /// Verifies over the key's hash of the message: ECDSA as r || s at the width of the order, RSA
+    /// as PKCS#1 v1.5.
     ///
     /// # Errors
     /// [`Invalid`], also for a key or signature of a wrong form.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Invalid> {
-        match Public::from(self).verify(message, signature) {
+        match self.numbers.verify(self.hash, message, signature) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Invalid("it is another key's, or over other bytes".into())),
             Err(stop) => Err(Invalid(format!("{stop:?}"))),
-        }
-    }
-}
-
-impl From<&PublicKey> for Public {
-    fn from(key: &PublicKey) -> Self {
-        match key {
-            PublicKey::P256(point) => Self::Ec("secp256r1", point.clone()),
-            PublicKey::BrainpoolP256r1(point) => Self::Ec("brainpoolP256r1", point.clone()),
-            PublicKey::Ec(curve, point) => Self::Ec(curve.name, point.clone()),
-            PublicKey::Rsa(n, e) => Self::Rsa(n.clone(), e.clone()),
         }
     }
 }
@@ -106,12 +97,14 @@ mod tests {
 
     #[test]
     fn garbage_verifies_under_no_key() {
-        for key in [
-            PublicKey::P256(vec![4; 65]),
-            PublicKey::BrainpoolP256r1(vec![4; 65]),
-            PublicKey::Rsa(vec![0x81; 256], vec![1, 0, 1]),
-            PublicKey::Rsa(vec![], vec![]),
+        for numbers in [
+            Public::Ec("secp256r1", vec![4; 65]),
+            Public::Ec("brainpoolP256r1", vec![4; 65]),
+            Public::Rsa(vec![0x81; 256], vec![1, 0, 1]),
+            Public::Rsa(vec![], vec![]),
         ] {
+            let hash = Hash::Sha256;
+            let key = PublicKey { numbers, hash };
             assert!(key.verify(b"message", &[1; 64]).is_err());
         }
     }

@@ -12,7 +12,7 @@
 use crate::card::command::StatusWord;
 use crate::card::cvc::object;
 use crate::card::{Card, CardError};
-use crate::judge::{self, Hash};
+use crate::judge::{self, Hash, Public};
 use crate::key::curves::CURVES;
 use crate::key::ec::EcKey;
 use crate::secret::Secret;
@@ -39,7 +39,7 @@ pub enum Possession {
 /// # Errors
 /// [`CardError`] when the card cannot be reached.
 pub(super) fn prove(card: &mut Card, device: &PublicKey) -> Result<Possession, CardError> {
-    let PublicKey::BrainpoolP256r1(device) = device else {
+    let Public::Ec("brainpoolP256r1", device) = &device.numbers else {
         let why = "chip authentication is on brainpoolP256r1 only";
         return Ok(Possession::NotProven(why.into()));
     };

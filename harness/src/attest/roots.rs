@@ -78,7 +78,7 @@ impl Root {
     #[must_use]
     pub fn key(&self) -> PublicKey {
         // The constants above are valid hexadecimal; a test decodes each of them.
-        PublicKey::BrainpoolP256r1(hex::decode(self.point).unwrap_or_default())
+        PublicKey::device(hex::decode(self.point).unwrap_or_default())
     }
 }
 
@@ -104,10 +104,7 @@ mod tests {
         }
         let virtual_root = hsm2_emulator::identity::root_public_key();
         assert_eq!(ROOTS[2].name.as_bytes(), hsm2_emulator::identity::ROOT_NAME);
-        assert_eq!(
-            ROOTS[2].key(),
-            PublicKey::BrainpoolP256r1(virtual_root.point)
-        );
+        assert_eq!(ROOTS[2].key(), PublicKey::device(virtual_root.point));
         assert!(Root::by_name(b"DESRCACC100002").is_none());
     }
 }

@@ -1,3 +1,5 @@
+mod kinds;
+
 use super::*;
 use crate::card::command::{Command, Expect};
 use crate::card::cvc::{Kind, object};

@@ -10,7 +10,8 @@
 //! without these outer tags.
 
 use crate::der::{self, Malformed, Reader};
-use crate::key::curves::{CURVES, Curve};
+use crate::judge::{Public, Scheme};
+use crate::key::curves::Curve;
 use crate::verify::PublicKey;
 
 const CERTIFICATE: u16 = 0x7f21;
@@ -20,6 +21,8 @@ const PROFILE: u16 = 0x5f29;
 const AUTHORITY: u16 = 0x42;
 const PUBLIC_KEY: u16 = 0x7f49;
 const HOLDER: u16 = 0x5f20;
+const ROLE_TEMPLATE: u16 = 0x7f4c;
+const ROLE: u16 = 0x53;
 const EFFECTIVE: u16 = 0x5f25;
 const EXPIRATION: u16 = 0x5f24;
 const REQUEST: u16 = 0x67;
@@ -41,6 +44,63 @@ pub fn object(tag: u16, parts: &[&[u8]]) -> Vec<u8> {
     out
 }
 
+/// Why a certificate or request cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// It is not one.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// It is of a kind that this program does not know, and may be good all the same.
+    #[error("offset {}: {}", .0.offset, .0.what)]
+    Unknown(Malformed),
+}
+
+impl Flaw {
+    fn malformed(offset: usize, what: impl Into<String>) -> Self {
+        Self::Malformed(Malformed::new(offset, what))
+    }
+}
+
+impl From<Flaw> for Malformed {
+    fn from(flaw: Flaw) -> Self {
+        match flaw {
+            Flaw::Malformed(what) | Flaw::Unknown(what) => what,
+        }
+    }
+}
+
+/// What a certificate's holder may do, by the two top bits of the byte in 7F4C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// C0: certifies issuers.
+    Root,
+    /// 80: certifies devices.
+    Issuer,
+    /// 00: certifies nobody.
+    Device,
+}
+
+impl Role {
+    /// In words.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Issuer => "issuer",
+            Self::Device => "device",
+        }
+    }
+
+    fn by_byte(byte: u8) -> Option<Self> {
+        match byte & 0xc0 {
+            0xc0 => Some(Self::Root),
+            0x80 => Some(Self::Issuer),
+            0x00 => Some(Self::Device),
+            _ => None,
+        }
+    }
+}
+
 /// A certificate, or the request inside an authenticated request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -52,6 +112,8 @@ pub struct Certificate {
     pub key: PublicKey,
     /// First and last day of validity, YYMMDD with one digit in each byte; a request has none.
     pub validity: Option<[[u8; 6]; 2]>,
+    /// What the holder may do; a request does not say, and neither does an unknown byte.
+    pub role: Option<Role>,
     /// Content of 7F21: body and signature, as PSO VERIFY CERTIFICATE takes it.
     pub content: Vec<u8>,
     body: Vec<u8>,
@@ -62,8 +124,8 @@ impl Certificate {
     /// Reads the content of 7F21.
     ///
     /// # Errors
-    /// [`Malformed`], also for a curve or an algorithm that is not known here.
-    pub fn parse(content: &[u8]) -> Result<Self, Malformed> {
+    /// [`Flaw`], [`Flaw::Unknown`] for a curve or an algorithm that is not known here.
+    pub fn parse(content: &[u8]) -> Result<Self, Flaw> {
         let mut reader = Reader::new(content);
         let body = reader.expect(BODY, "the body")?;
         let signature = reader.expect(SIGNATURE, "the signature")?;
@@ -77,13 +139,14 @@ impl Certificate {
             key = fields.element()?;
         }
         if key.tag != PUBLIC_KEY {
-            return Err(Malformed::new(key.offset, "there is no public key"));
+            return Err(Flaw::malformed(key.offset, "there is no public key"));
         }
         let holder = fields.expect(HOLDER, "the holder's name")?;
-        let validity = validity(fields)?;
+        let (role, validity) = role_and_validity(fields)?;
         Ok(Self {
             authority,
             validity,
+            role,
             holder: holder.content.to_vec(),
             key: public_key(key.reader())?,
             content: content.to_vec(),
@@ -95,8 +158,8 @@ impl Certificate {
     /// Reads certificates one after the other, as EF 2F02 has them: the device's, its issuer's.
     ///
     /// # Errors
-    /// [`Malformed`].
-    pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, Malformed> {
+    /// [`Flaw`].
+    pub fn parse_all(bytes: &[u8]) -> Result<Vec<Self>, Flaw> {
         let mut reader = Reader::new(bytes);
         let mut certificates = Vec::new();
         while !reader.is_empty() {
@@ -113,11 +176,22 @@ impl Certificate {
     }
 }
 
-/// Reads the dates among what follows the holder's name.
-fn validity(mut fields: Reader<'_>) -> Result<Option<[[u8; 6]; 2]>, Malformed> {
-    let (mut from, mut to) = (None, None);
+/// First and last day, YYMMDD.
+type Validity = [[u8; 6]; 2];
+
+/// Reads the role and the dates among what follows the holder's name.
+fn role_and_validity(
+    mut fields: Reader<'_>,
+) -> Result<(Option<Role>, Option<Validity>), Malformed> {
+    let (mut role, mut from, mut to) = (None, None, None);
     while !fields.is_empty() {
         let field = fields.element()?;
+        if field.tag == ROLE_TEMPLATE {
+            let mut template = field.reader();
+            template.expect(0x06, "the role's identifier")?;
+            let byte = template.expect(ROLE, "the role")?.content.first().copied();
+            role = byte.and_then(Role::by_byte);
+        }
         let date = <[u8; 6]>::try_from(field.content);
         let place = match field.tag {
             EFFECTIVE => &mut from,
@@ -127,7 +201,7 @@ fn validity(mut fields: Reader<'_>) -> Result<Option<[[u8; 6]; 2]>, Malformed> {
         let date = date.map_err(|_| Malformed::new(field.offset, "a date has six digits"))?;
         *place = Some(date);
     }
-    Ok(from.zip(to).map(|(from, to)| [from, to]))
+    Ok((role, from.zip(to).map(|(from, to)| [from, to])))
 }
 
 /// A device key and the certificates above it.
@@ -143,14 +217,14 @@ impl Chain {
     /// Reads the content of EF 2F02.
     ///
     /// # Errors
-    /// [`Malformed`], also when it does not hold two certificates of which the second's key signed
-    /// the first.
-    pub fn parse(file: &[u8]) -> Result<Self, Malformed> {
+    /// [`Flaw`], also when it does not hold two certificates of which the second's key signed the
+    /// first.
+    pub fn parse(file: &[u8]) -> Result<Self, Flaw> {
         let certificates = <[Certificate; 2]>::try_from(Certificate::parse_all(file)?);
         let [device, issuer] = certificates
-            .map_err(|all| Malformed::new(0, format!("{} certificates, not two", all.len())))?;
+            .map_err(|all| Flaw::malformed(0, format!("{} certificates, not two", all.len())))?;
         if !device.is_signed_by(&issuer.key) {
-            return Err(Malformed::new(0, "the issuer did not sign the device's"));
+            return Err(Flaw::malformed(0, "the issuer did not sign the device's"));
         }
         Ok(Self { device, issuer })
     }
@@ -180,8 +254,8 @@ impl Request {
     /// signed both.
     ///
     /// # Errors
-    /// [`Malformed`], also for a signature that does not verify.
-    pub fn parse(bytes: &[u8], device: &Certificate) -> Result<Self, Malformed> {
+    /// [`Flaw`], also for a signature that does not verify.
+    pub fn parse(bytes: &[u8], device: &Certificate) -> Result<Self, Flaw> {
         let mut outer = Reader::new(bytes);
         let frame = outer.expect(REQUEST, "the authenticated request")?;
         outer.finish("the authenticated request")?;
@@ -190,13 +264,14 @@ impl Request {
         let authority = parts.expect(AUTHORITY, "the device's name")?;
         let signature = parts.expect(SIGNATURE, "the device's signature")?;
         parts.finish("the device's signature")?;
-        let request = Certificate::parse(inner.content)?;
-        if !request.is_signed_by(&request.key) {
-            return Err(Malformed::new(inner.offset, "not signed by its own key"));
-        }
+        // First what the device vouches for: below its word an unknown kind of key may be good.
         let signed = [inner.raw, authority.raw].concat();
         if let Err(invalid) = device.key.verify(&signed, signature.content) {
-            return Err(Malformed::new(signature.offset, invalid.to_string()));
+            return Err(Flaw::malformed(signature.offset, invalid.to_string()));
+        }
+        let request = Certificate::parse(inner.content)?;
+        if !request.is_signed_by(&request.key) {
+            return Err(Flaw::malformed(inner.offset, "not signed by its own key"));
         }
         Ok(Self {
             request,
@@ -224,7 +299,7 @@ impl Kind {
             Self::BrainpoolP256r1 => "brainpoolP256r1",
             Self::Rsa(_) => return None,
         };
-        CURVES.iter().find(|curve| curve.name == name)
+        Curve::by_name(name)
     }
 
     fn template(self) -> Vec<u8> {
@@ -273,30 +348,34 @@ pub fn generation(kind: Kind, holder: &[u8], attributes: &[u8]) -> Vec<u8> {
 }
 
 /// Reads the content of 7F49. Without parameters the curve is that of all device certificates.
-fn public_key(mut fields: Reader<'_>) -> Result<PublicKey, Malformed> {
+fn public_key(mut fields: Reader<'_>) -> Result<PublicKey, Flaw> {
     let offset = fields.offset();
+    let unknown = |what: String| Flaw::Unknown(Malformed::new(offset, what));
     let oid = fields.expect(0x06, "the algorithm")?;
+    let scheme = Scheme::by_oid(oid.content).ok_or_else(|| {
+        let oid = hex::encode_upper(oid.content);
+        unknown(format!("an algorithm that is not known here, {oid}"))
+    })?;
     let mut values = std::collections::BTreeMap::new();
     while !fields.is_empty() {
         let field = fields.element()?;
         values.insert(field.tag, field.content);
     }
     let value = |tag: u16| values.get(&tag).copied().unwrap_or_default();
-    if oid.content == RSA_SHA_256 {
-        return Ok(PublicKey::Rsa(value(0x81).to_vec(), value(0x82).to_vec()));
-    }
-    if oid.content != ECDSA_SHA_256 {
-        return Err(Malformed::new(offset, "an algorithm that is not used here"));
-    }
-    let point = value(0x86).to_vec();
-    let curve = Curve::by_equation(value(0x81), value(0x82), value(0x83));
-    match (curve, values.contains_key(&0x81)) {
-        (None, false) => Ok(PublicKey::BrainpoolP256r1(point)),
-        (None, true) => Err(Malformed::new(offset, "a curve that is not used here")),
-        (Some(curve), _) => Ok(match curve.name {
-            "secp256r1" => PublicKey::P256(point),
-            "brainpoolP256r1" => PublicKey::BrainpoolP256r1(point),
-            _ => PublicKey::Ec(curve, point),
-        }),
-    }
+    let (numbers, hash) = match scheme {
+        Scheme::Rsa(hash) => {
+            let (n, e) = (value(0x81).to_vec(), value(0x82).to_vec());
+            (Public::Rsa(n, e), hash)
+        }
+        Scheme::Ecdsa(hash) => {
+            let curve = if values.contains_key(&0x81) {
+                Curve::by_equation(value(0x81), value(0x82), value(0x83)).map(|curve| curve.name)
+            } else {
+                Some("brainpoolP256r1")
+            };
+            let curve = curve.ok_or_else(|| unknown("a curve that is not known here".into()))?;
+            (Public::Ec(curve, value(0x86).to_vec()), hash)
+        }
+    };
+    Ok(PublicKey { numbers, hash })
 }

@@ -17,9 +17,10 @@ the vendor's root, chip authentication proves that the device has its key, and b
 each key's request are verified. An expired certificate is a finding, not a failure: devices go on
 working after it.
 
-Exit codes of its own: 0 genuine; 21 refuted: a signature, root or proof is wrong, or the key that
+Exit codes of its own: 0 genuine; 21 refuted: a signature, role, root or proof is wrong, or the key that
 --key names is not attested; 22 not proven: the card has no chip authentication; 23 all holds together,
-below a root that vouches for nothing: a test device or a virtual card. 10 the card cannot be reached.";
+below a root that vouches for nothing: a test device or a virtual card; 24 a key is of a kind that is
+not known here. 10 the card cannot be reached.";
 
 /// Tell which device a card is, who vouches for it, and which keys it made itself
 #[derive(Debug, Args)]
@@ -56,6 +57,7 @@ impl Attest {
                 Exit::NotProven,
                 "the device did not prove that it has its key",
             ),
+            Verdict::NotJudged => (Exit::NotJudged, "a key cannot be judged here"),
             Verdict::WithoutValue => (Exit::WithoutValue, "the root vouches for nothing"),
         };
         Err(Failure::new(exit, message))

@@ -16,16 +16,43 @@ pub enum Public {
 }
 
 impl Public {
-    /// Judges a signature as certificates have it, over SHA-256 of the message: `r || s`, or
-    /// PKCS#1 v1.5.
+    /// Judges a signature as certificates have it: `r || s`, or PKCS#1 v1.5.
     ///
     /// # Errors
     /// [`Stop::Harness`] when OpenSSL cannot.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<bool, Stop> {
-        let digest = Hash::Sha256.of(message)?;
+    pub fn verify(&self, hash: Hash, message: &[u8], signature: &[u8]) -> Result<bool, Stop> {
+        let digest = hash.of(message)?;
         match self {
             Self::Ec(curve, point) => ecdsa_plain(curve, point, &digest, signature),
-            Self::Rsa(n, e) => rsa_pkcs1(n, e, Hash::Sha256, &digest, signature),
+            Self::Rsa(n, e) => rsa_pkcs1(n, e, hash, &digest, signature),
+        }
+    }
+}
+
+/// How a key signs, by the object identifier in its 7F49.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// ECDSA over this hash.
+    Ecdsa(Hash),
+    /// RSA PKCS#1 v1.5 over this hash.
+    Rsa(Hash),
+}
+
+impl Scheme {
+    /// Decodes the content of an object identifier, id-TA-ECDSA-* or id-TA-RSA-v1-5-* (BSI TR-03110
+    /// part 3, A.6.4); `None` for all others.
+    #[must_use]
+    pub fn by_oid(oid: &[u8]) -> Option<Self> {
+        match oid.strip_prefix(&[4, 0, 0x7f, 0, 7, 2, 2, 2])? {
+            [2, 1] => Some(Self::Ecdsa(Hash::Sha1)),
+            [2, 2] => Some(Self::Ecdsa(Hash::Sha224)),
+            [2, 3] => Some(Self::Ecdsa(Hash::Sha256)),
+            [2, 4] => Some(Self::Ecdsa(Hash::Sha384)),
+            [2, 5] => Some(Self::Ecdsa(Hash::Sha512)),
+            [1, 1] => Some(Self::Rsa(Hash::Sha1)),
+            [1, 2] => Some(Self::Rsa(Hash::Sha256)),
+            [1, 5] => Some(Self::Rsa(Hash::Sha512)),
+            _ => None,
         }
     }
 }
@@ -35,6 +62,8 @@ impl Public {
 pub struct Attested {
     /// The key.
     pub public: Public,
+    /// The hash of the signatures in certificates and requests that it makes.
+    pub hash: Hash,
     /// Its name, CHR.
     pub holder: Vec<u8>,
     /// Name of the key that the request names as authority, when it names one.
@@ -63,14 +92,21 @@ pub fn request(bytes: &[u8], device: &Certificate) -> Result<Attested, Stop> {
     let signature = fields.expect(0x5f37, "the signature")?;
     fields.finish("the signature")?;
     let attested = read_body(body.reader(), device_name.content)?;
-    if !attested.public.verify(body.raw, signature.content)? {
+    let own = attested
+        .public
+        .verify(attested.hash, body.raw, signature.content)?;
+    if !own {
         return Err(Stop::fail(
             "a request that its own key signed",
             "a signature that does not verify",
         ));
     }
     let signed = [inner.raw, device_name.raw].concat();
-    if !Public::from(&device.key).verify(&signed, device_signature.content)? {
+    let device = &device.key;
+    let vouched = device
+        .numbers
+        .verify(device.hash, &signed, device_signature.content)?;
+    if !vouched {
         return Err(Stop::fail(
             "a request that the device signed",
             "a signature that does not verify",
@@ -90,28 +126,33 @@ fn read_body(mut fields: Reader<'_>, device: &[u8]) -> Result<Attested, Stop> {
     if next.tag != 0x7f49 {
         return Err(Stop::fail("tag 7F49", format!("tag {:04X}", next.tag)));
     }
-    let public = read_key(next.reader())?;
+    let (public, hash) = read_key(next.reader())?;
     let holder = fields.expect(0x5f20, "the holder's name")?;
     Ok(Attested {
         public,
+        hash,
         holder: holder.content.to_vec(),
         authority,
         device: device.to_vec(),
     })
 }
 
-/// id-TA-RSA-v1-5-SHA-256.
-const RSA: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 2, 1, 2];
-
 /// Hosts read these fields by their place: all of them, in this order.
-fn read_key(mut fields: Reader<'_>) -> Result<Public, Stop> {
+fn read_key(mut fields: Reader<'_>) -> Result<(Public, Hash), Stop> {
     let oid = fields.expect(0x06, "the algorithm")?;
-    if oid.content == RSA {
-        let n = fields.expect(0x81, "the modulus")?.content.to_vec();
-        let e = fields.expect(0x82, "the exponent")?.content.to_vec();
-        fields.finish("the exponent")?;
-        return Ok(Public::Rsa(n, e));
-    }
+    let hash = match Scheme::by_oid(oid.content) {
+        Some(Scheme::Ecdsa(hash)) => hash,
+        Some(Scheme::Rsa(hash)) => {
+            let n = fields.expect(0x81, "the modulus")?.content.to_vec();
+            let e = fields.expect(0x82, "the exponent")?.content.to_vec();
+            fields.finish("the exponent")?;
+            return Ok((Public::Rsa(n, e), hash));
+        }
+        None => {
+            let found = hex::encode_upper(oid.content);
+            return Err(Stop::fail("an algorithm of terminal authentication", found));
+        }
+    };
     let p = fields.expect(0x81, "the prime")?.content;
     let a = fields.expect(0x82, "coefficient a")?.content;
     let b = fields.expect(0x83, "coefficient b")?.content;
@@ -122,5 +163,5 @@ fn read_key(mut fields: Reader<'_>) -> Result<Public, Stop> {
     fields.finish("the cofactor")?;
     let curve = Curve::by_equation(p, a, b)
         .ok_or_else(|| Stop::fail("one of the thirteen curves", "another equation"))?;
-    Ok(Public::Ec(curve.name, point))
+    Ok((Public::Ec(curve.name, point), hash))
 }

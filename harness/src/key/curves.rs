@@ -28,6 +28,12 @@ impl Curve {
         CURVES.iter().find(|curve| curve.oid == oid)
     }
 
+    /// Finds a curve by its name.
+    #[must_use]
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        CURVES.iter().find(|curve| curve.name == name)
+    }
+
     /// Finds a curve by its prime and both coefficients, big endian at any width.
     #[must_use]
     pub fn by_equation(p: &[u8], a: &[u8], b: &[u8]) -> Option<&'static Self> {
