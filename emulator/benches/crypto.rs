@@ -8,6 +8,9 @@
 //! OpenSSL's figures come from `openssl speed` for one second right after, and from repeated
 //! `openssl genrsa` less the time a bare `openssl version` takes. Without an `openssl` command
 //! only our figures are printed. The ratio is our speed by OpenSSL's: 1 is as fast, above is faster.
+//!
+//! The benchmark frameworks time what runs inside their own process, and know nothing of another
+//! program's figure beside it; the ratio is all that counts on machines of changing speed.
 
 use std::hint::black_box;
 use std::process::{Command, Stdio};
