@@ -9,8 +9,8 @@
 //!
 //! *Opening.* redb repairs what a killed process left, writing while it does so, and may panic on
 //! pages that something else changed. So a file is first locked, read into memory and opened and
-//! verified there, every page and every record; only a file that passed is opened in place. A
-//! refused file keeps every byte.
+//! verified there, every page and every record; only a file that passed is opened in place, and
+//! only when something is written, as opening waits for the disk. A refused file keeps every byte.
 //!
 //! *What stays of deleted records.* redb writes changed pages to free places: the old content
 //! stays in the file until a later commit reuses the page. A copy made with
@@ -22,6 +22,7 @@ mod format;
 mod lock;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use redb::Database;
@@ -40,10 +41,29 @@ const CACHE: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
-    /// `None` after a failed commit, until the next one has opened the file anew.
-    database: Option<Database>,
+    state: State,
     /// The checksum of every record as it was last committed or loaded.
     committed: BTreeMap<RecordName, Checksum>,
+}
+
+/// How far the file is open.
+enum State {
+    /// Locked and verified, with the records that were found; nothing was written yet.
+    Verified(File, BTreeMap<RecordName, RecordValue>),
+    /// Open for writing.
+    Open(Database),
+    /// A commit failed; the next one opens the file anew.
+    Failed,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Verified(..) => "verified",
+            Self::Open(_) => "open",
+            Self::Failed => "failed",
+        })
+    }
 }
 
 impl FileStore {
@@ -60,15 +80,10 @@ impl FileStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut file = lock::exclusive(path)?;
         let records = check::records(path, &mut file)?;
-        let database = open_verified(path, FileBackend::new(file).map_err(|e| io(path, e))?)?;
-        let committed = records
-            .iter()
-            .map(|(name, value)| (name.clone(), Checksum::of(name, value)))
-            .collect();
         Ok(Self {
             path: path.to_path_buf(),
-            database: Some(database),
-            committed,
+            committed: checksums(&records),
+            state: State::Verified(file, records),
         })
     }
 
@@ -128,11 +143,8 @@ impl FileStore {
         let records = format::read_records(&database).map_err(|fault| fault.at(path))?;
         Ok(Self {
             path: path.to_path_buf(),
-            database: Some(database),
-            committed: records
-                .iter()
-                .map(|(name, value)| (name.clone(), Checksum::of(name, value)))
-                .collect(),
+            state: State::Open(database),
+            committed: checksums(&records),
         })
     }
 
@@ -143,23 +155,23 @@ impl FileStore {
     }
 
     /// Turns an empty, locked file into a card file without records.
-    fn format(path: &Path, file: std::fs::File) -> Result<Self, StoreError> {
-        let database = open_verified(path, FileBackend::new(file).map_err(|e| io(path, e))?)?;
+    fn format(path: &Path, file: File) -> Result<Self, StoreError> {
+        let database = open_file(path, file)?;
         format::initialise(&database).map_err(|e| io(path, e))?;
         Ok(Self {
             path: path.to_path_buf(),
-            database: Some(database),
+            state: State::Open(database),
             committed: BTreeMap::new(),
         })
     }
 
-    /// The open database; opened anew if the last commit failed.
+    /// The open database; opened at the first commit, and anew if the last commit failed.
     ///
     /// redb accepts nothing more after a failed write, so that a disk which was full for a while
     /// would otherwise end the card. The state in the file must still be the last committed one:
     /// the card that was told of the failure has gone back to it.
     fn database(&mut self) -> Result<&Database, StoreError> {
-        if self.database.is_none() {
+        if matches!(self.state, State::Failed) {
             let again = Self::open(&self.path)?;
             if again.committed != self.committed {
                 return Err(StoreError::Damaged {
@@ -167,16 +179,33 @@ impl FileStore {
                     what: "a commit that was reported as failed is in the file".into(),
                 });
             }
-            self.database = again.database;
+            self.state = again.state;
         }
-        self.database
-            .as_ref()
-            .ok_or_else(|| io(&self.path, "the card file is closed"))
+        if let State::Verified(..) = self.state
+            && let State::Verified(file, _) = std::mem::replace(&mut self.state, State::Failed)
+        {
+            self.state = State::Open(open_file(&self.path, file)?);
+        }
+        match &self.state {
+            State::Open(database) => Ok(database),
+            State::Verified(..) | State::Failed => Err(io(&self.path, "the card file is closed")),
+        }
     }
+}
+
+/// The checksum of every record.
+fn checksums(records: &BTreeMap<RecordName, RecordValue>) -> BTreeMap<RecordName, Checksum> {
+    records
+        .iter()
+        .map(|(name, value)| (name.clone(), Checksum::of(name, value)))
+        .collect()
 }
 
 impl Store for FileStore {
     fn load(&mut self) -> Result<BTreeMap<RecordName, RecordValue>, StoreError> {
+        if let State::Verified(_, records) = &self.state {
+            return Ok(records.clone());
+        }
         let path = self.path.clone();
         let database = self.database()?;
         let records = format::read_records(database).map_err(|fault| fault.at(&path))?;
@@ -187,7 +216,7 @@ impl Store for FileStore {
         let path = self.path.clone();
         let outcome = write(self.database()?, changes);
         if let Err(error) = outcome {
-            self.database = None;
+            self.state = State::Failed;
             return Err(io(&path, format!("could not be written: {error}")));
         }
         for change in changes {
@@ -224,6 +253,10 @@ fn write(database: &Database, changes: &[Change]) -> Result<(), redb::Error> {
     }
     transaction.commit()?;
     Ok(())
+}
+
+fn open_file(path: &Path, file: File) -> Result<Database, StoreError> {
+    open_verified(path, FileBackend::new(file).map_err(|e| io(path, e))?)
 }
 
 fn open_verified(path: &Path, backend: impl redb::StorageBackend) -> Result<Database, StoreError> {
