@@ -18,6 +18,9 @@ pub const DEFAULT_PORT: u16 = 35963;
 /// Pause after the operating system refused to hand over a connection.
 const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
 
+/// How long a card watches for the next command before its thread goes to sleep.
+const LOOK_OUT: std::time::Duration = std::time::Duration::from_micros(50);
+
 /// Serves a card at an endpoint until it is told to stop.
 ///
 /// # Errors
@@ -198,7 +201,7 @@ fn answer(card: &mut dyn VirtualCard, payload: &[u8]) -> Option<Zeroizing<Vec<u8
 
 /// Waits for the next frame: for ever for its first byte, for a limited time for the rest.
 async fn receive(stream: &mut TcpStream, inbox: &mut Inbox, timing: Timing) -> Result<(), Ended> {
-    if inbox.is_empty() {
+    if inbox.is_empty() && !look_out(stream, inbox).await? {
         read_some(stream, inbox).await?;
     }
     if inbox.payload().is_some() {
@@ -214,6 +217,27 @@ async fn receive(stream: &mut TcpStream, inbox: &mut Inbox, timing: Timing) -> R
     timeout(timing.stall, rest)
         .await
         .unwrap_or(Err(Ended::Stalled))
+}
+
+/// Watches for the next bytes for a moment without going to sleep, and tells whether some came: a
+/// program that asks again at once then need not wait until this thread has been woken.
+async fn look_out(stream: &TcpStream, inbox: &mut Inbox) -> Result<bool, Ended> {
+    let start = Instant::now();
+    while start.elapsed() < LOOK_OUT {
+        match stream.try_read(inbox.room()) {
+            Ok(0) => return Err(Ended::Closed),
+            Ok(count) => {
+                inbox.received(count);
+                return Ok(true);
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+        // The program that is to ask may wait for this very processor.
+        std::thread::yield_now();
+        tokio::task::yield_now().await;
+    }
+    Ok(false)
 }
 
 /// vpcd writes a length and its payload one after the other, and its socket holds the payload back
