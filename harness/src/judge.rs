@@ -166,13 +166,17 @@ pub fn multiply(curve: &str, private: &[u8], public: Option<&[u8]>) -> Result<Ve
 }
 
 mod blob;
+mod channel;
+mod derivation;
 mod request;
 mod rsa;
 mod symmetric;
 #[cfg(test)]
 mod tests;
 
-pub use blob::{blob, check_value};
-pub use request::{Attested, Public, Scheme, request};
+pub use blob::{SealedRsa, blob, check_value, seal_rsa_crt};
+pub use channel::{CHANNEL_PROTOCOL, Channel, channel_point};
+pub use derivation::{derived_key, difference, hkdf_sha256};
+pub use request::{Attested, Public, Scheme, public_in_request, request};
 pub use rsa::{RsaPadding, rsa_encrypt, rsa_pkcs1, rsa_pss, rsa_recover};
 pub use symmetric::{aes_cbc, cmac};

@@ -41,14 +41,19 @@
 //! Run yours with `cargo run -p hsm2-harness -- run 'area.*'`.
 
 mod access;
+mod capacity;
 mod challenge;
+mod channel;
 mod decipher;
+mod derive;
 mod files;
 mod forms;
+mod generate;
 mod identify;
 mod key_domain;
 mod pin_forms;
 mod pins;
+mod pka;
 mod script;
 mod session;
 mod setup;
@@ -56,6 +61,8 @@ mod sign;
 mod symmetric;
 mod tables;
 mod timing;
+mod uses;
+mod vectors;
 mod verify;
 mod wrap;
 mod xkek;
@@ -74,15 +81,21 @@ pub fn all() -> Vec<Scenario> {
         verify::add,
         pins::add,
         pin_forms::add,
+        pka::add,
         challenge::add,
+        channel::add,
         files::add,
         access::add,
+        capacity::add,
         sign::add,
         decipher::add,
         symmetric::add,
+        derive::add,
         key_domain::add,
         tables::add,
+        generate::add,
         wrap::add,
+        vectors::add,
         xkek::add,
         timing::add,
     ] {

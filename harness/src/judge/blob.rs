@@ -7,6 +7,7 @@ use super::{Hash, aes_cbc, cmac};
 use crate::blob::layout::{Blob, KeyType};
 use crate::der::Reader;
 use crate::key::Key;
+use crate::secret::Secret;
 use crate::suite::bench::Stop;
 
 /// Bytes of randomness before the key.
@@ -93,6 +94,44 @@ pub fn blob(bytes: &[u8], dkek: &[u8; 32], key: &Key) -> Result<Vec<u8>, Stop> {
     }
     is_padding(content.rest())?;
     Ok(parsed.algorithms.to_vec())
+}
+
+/// An RSA key to be sealed with the parts of the Chinese remainder theorem.
+#[derive(Debug)]
+pub struct SealedRsa<'a> {
+    /// d mod (p-1), d mod (q-1), p, the inverse of q modulo p, q.
+    pub private: [&'a Secret; 5],
+    /// The modulus.
+    pub modulus: &'a [u8],
+    /// The public exponent.
+    pub exponent: &'a [u8],
+}
+
+/// Seals an RSA key as type 06, the form that the vendor's script writes and the card does not.
+///
+/// # Errors
+/// [`Stop::Harness`] when OpenSSL cannot.
+pub fn seal_rsa_crt(dkek: &[u8; 32], key: &SealedRsa<'_>) -> Result<Vec<u8>, Stop> {
+    let derived = |counter: u8| Hash::Sha256.of(&[&dkek[..], &[0, 0, 0, counter]].concat());
+    let mut plain = vec![0xa5; PREFIX];
+    plain.extend(short(8 * key.modulus.len()));
+    let private = key.private.iter().map(|part| part.expose());
+    for field in private.chain([key.modulus, key.exponent]) {
+        plain.extend(short(field.len()));
+        plain.extend_from_slice(field);
+    }
+    plain.push(0x80);
+    plain.resize(plain.len().next_multiple_of(16), 0);
+    let mut blob = check_value(dkek)?;
+    blob.push(KeyType::RsaCrt.byte());
+    for field in [KeyType::RsaCrt.default_algorithm(), &[], &[], &[]] {
+        blob.extend(short(field.len()));
+        blob.extend_from_slice(field);
+    }
+    blob.extend(aes_cbc(&derived(1)?, true, &plain)?);
+    let mac = cmac(&derived(2)?, &blob)?;
+    blob.extend(mac);
+    Ok(blob)
 }
 
 /// Two bytes of length, then the field.

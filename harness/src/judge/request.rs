@@ -115,6 +115,32 @@ pub fn request(bytes: &[u8], device: &Certificate) -> Result<Attested, Stop> {
     Ok(attested)
 }
 
+/// The point of the key in an authenticated request `67 { 7F21 { 7F4E } }`, which must have signed it.
+/// For requests of devices whose certificates are not at hand.
+///
+/// # Errors
+/// [`Stop::Fail`] when it is no request of an EC key, or not signed by its own key.
+pub fn public_in_request(bytes: &[u8]) -> Result<Vec<u8>, Stop> {
+    let mut parts = Reader::new(bytes).expect(0x67, "the request")?.reader();
+    let inner = parts.expect(0x7f21, "the request")?;
+    let mut fields = inner.reader();
+    let body = fields.expect(0x7f4e, "the body")?;
+    let signature = fields.expect(0x5f37, "the signature")?;
+    let attested = read_body(body.reader(), &[])?;
+    let hash = attested.hash;
+    match attested.public {
+        Public::Ec(_, ref point)
+            if attested.public.verify(hash, body.raw, signature.content)? =>
+        {
+            Ok(point.clone())
+        }
+        _ => Err(Stop::fail(
+            "a request that its own EC key signed",
+            "another",
+        )),
+    }
+}
+
 fn read_body(mut fields: Reader<'_>, device: &[u8]) -> Result<Attested, Stop> {
     fields.expect(0x5f29, "the profile")?;
     let mut authority = None;

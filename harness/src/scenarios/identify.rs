@@ -132,6 +132,7 @@ pub(super) fn add(list: &mut List) {
         "The information query of INITIALIZE DEVICE ends with the version of tag 85",
     )
     .source("vendor Java card service, from firmware 2.4")
+    .needs("information-query")
     .run(|t| {
         let fci = t.ok(select())?;
         let answer = t.ok(apdu(0x8050_0000).le(256))?;

@@ -1,10 +1,9 @@
 //! Every algorithm with every key that it goes with, row by row.
 
 use crate::apdu::apdu;
-use crate::card::cvc::object;
-use crate::judge::{self, Hash, Public, RsaPadding};
+use crate::judge::{self, Hash, RsaPadding};
 use crate::key::curves::{CURVES, Curve};
-use crate::scenario::{Effect, List, Start};
+use crate::scenario::{List, Start};
 use crate::suite::fixture::{self, RSA_BITS};
 
 /// Algorithms that hash on the card: low digit, hash.
@@ -20,7 +19,6 @@ pub(super) fn add(list: &mut List) {
     for curve in &CURVES {
         ecdsa(list, curve);
         ecdh(list, curve);
-        generate(list, curve);
     }
     for bits in RSA_BITS {
         rsa_signatures(list, bits);
@@ -83,61 +81,6 @@ fn ecdh(list: &mut List, curve: &'static Curve) {
             *last ^= 1;
         }
         t.refused(apdu(0x8062_0080).p1(key.id).data(&point).le(512), 0x6a80)
-    });
-}
-
-/// The template of a key on a curve.
-fn template(curve: &Curve) -> Vec<u8> {
-    const ECDSA_SHA_256: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 2, 2, 3];
-    let [a, b, p, n, g] = curve.parameters();
-    object(
-        0x7f49,
-        &[
-            &object(0x06, &[&ECDSA_SHA_256]),
-            &object(0x81, &[&p]),
-            &object(0x82, &[&a]),
-            &object(0x83, &[&b]),
-            &object(0x84, &[&g]),
-            &object(0x85, &[&n]),
-            &object(0x87, &[&[1]]),
-        ],
-    )
-}
-
-fn generate(list: &mut List, curve: &'static Curve) {
-    let name = curve.name;
-    list.add(
-        format!("generate.ec.{name}"),
-        format!("A key made on {name} signed its request, the device both, and the key signs"),
-    )
-    .source("OpenSC pkcs15init/pkcs15-sc-hsm.c; requests recorded and verified on firmware 4.1")
-    .needs(format!("curve-{name}"))
-    .effect(Effect::Creates)
-    .start(Start::LoggedIn)
-    .run(move |t| {
-        let key = t.free_key()?;
-        let device = t.chain()?.device;
-        let data = [
-            object(0x5f29, &[&[0]]),
-            object(0x42, &[b"UTCA00001"]),
-            template(curve),
-            object(0x5f20, &[b"UTTEST00001"]),
-        ];
-        let answer = t.ok(apdu(0x0046_0000).p1(key).data(data.concat()).all())?;
-        let made = judge::request(&answer, &device)?;
-        t.same("the holder's name", b"UTTEST00001", &made.holder)?;
-        let Public::Ec(found, point) = made.public else {
-            return Err(t.finding("an EC key", "another kind"));
-        };
-        t.check(found == name, name, || found.to_string())?;
-        let hash = Hash::Sha256.of(&t.dice.bytes(50))?;
-        let signature = t.ok(apdu(0x8068_0070).p1(key).data(&hash).le(512))?;
-        let good = judge::ecdsa_by(name, &point, &hash, &signature)?;
-        t.check(good, "a signature of the new key", || {
-            hex::encode_upper(&signature)
-        })?;
-        t.delete(u16::from_be_bytes([0xcc, key]))?;
-        t.delete(u16::from_be_bytes([0xce, key]))
     });
 }
 
