@@ -23,6 +23,7 @@ mod recover;
 use super::Error;
 use blinding::{Blinding, public_power};
 use private::{Instructions, Private};
+use recover::Recovered;
 
 /// Smallest and largest modulus, in bits.
 pub const MODULUS_BITS: std::ops::RangeInclusive<usize> = 1024..=4096;
@@ -76,21 +77,20 @@ impl RsaPrivateKey {
 
     /// Builds the key of modulus, public and private exponent, as key blobs of type 05 carry it.
     ///
-    /// The primes are recovered from the exponents and tested. The key may answer another
-    /// [`Self::d`], equal modulo the least common multiple of p-1 and q-1.
+    /// The primes are recovered from the exponents and tested. [`Self::d`] is equal to the given
+    /// exponent modulo the least common multiple of p-1 and q-1, and below it.
     ///
     /// # Errors
     /// [`Error::Key`] when the modulus has no supported size, an exponent is out of range, or the
     /// three numbers do not belong together.
     pub fn from_exponent(n: &[u8], e: &[u8], d: &[u8]) -> Result<Self, Error> {
-        let e = read_exponent(e)?;
-        let (p, q) = recover::primes(&read(n)?, e, &read(d)?)?;
-        let key = Self::from_tested(p, q, e)?;
-        if key.n() == strip_zeros(n) {
-            Ok(key)
-        } else {
-            Err(Error::Key)
-        }
+        let (n, e) = (read(n)?, read_exponent(e)?);
+        let Recovered { p, q, d } = recover::primes(&n, e, &read(d)?)?;
+        let primes = vec![p, q];
+        // Checks that p·q is n, and that e·d is 1 modulo p-1 and modulo q-1.
+        rsa::PrivateKey::from_components(n, BoxedUint::from(e), d, primes)
+            .map_err(|_| Error::Key)
+            .and_then(|key| Self::prepare(key, e)?.tested())
     }
 
     /// Builds the key of the parts that key blobs of type 06 carry, all of which must agree.
@@ -108,7 +108,7 @@ impl RsaPrivateKey {
         n: &[u8],
         e: &[u8],
     ) -> Result<Self, Error> {
-        let key = Self::from_tested(read(p)?, read(q)?, read_exponent(e)?)?;
+        let key = Self::from_numbers(read(p)?, read(q)?, read_exponent(e)?)?.tested()?;
         let inner = &key.0.key;
         let equal = |part: Option<&BoxedUint>, given: &[u8]| {
             part.is_some_and(|part| *strip_zeros(&part.to_be_bytes()) == *strip_zeros(given))
@@ -121,21 +121,20 @@ impl RsaPrivateKey {
         if agrees { Ok(key) } else { Err(Error::Key) }
     }
 
-    /// Like [`Self::from_primes`], for numbers nobody has tested yet.
+    /// The key, if its primes are, which nobody has tested yet.
     ///
     /// The key must undo its own public operation, which is a Fermat test of both numbers at the
     /// price of one private operation. Whoever could seal a key blob with a pseudoprime in it knows
     /// the key anyhow, and every result is checked before it is released.
-    fn from_tested(p: BoxedUint, q: BoxedUint, e: u64) -> Result<Self, Error> {
-        let key = Self::from_numbers(p, q, e)?;
+    fn tested(self) -> Result<Self, Error> {
         // A constant tells nobody anything, so that this one operation needs no blinding.
-        let two = key.number(&[2])?;
-        let power = key
+        let two = self.number(&[2])?;
+        let power = self
             .0
             .private
-            .power(&full_width(&two.retrieve(), key.modulus_len()))?;
-        if public_power(&key.number(&power)?, e) == two {
-            Ok(key)
+            .power(&full_width(&two.retrieve(), self.modulus_len()))?;
+        if public_power(&self.number(&power)?, self.0.e) == two {
+            Ok(self)
         } else {
             Err(Error::Key)
         }
@@ -143,6 +142,10 @@ impl RsaPrivateKey {
 
     fn from_numbers(p: BoxedUint, q: BoxedUint, e: u64) -> Result<Self, Error> {
         let key = rsa::PrivateKey::from_p_q(p, q, BoxedUint::from(e)).map_err(|_| Error::Key)?;
+        Self::prepare(key, e)
+    }
+
+    fn prepare(key: rsa::PrivateKey, e: u64) -> Result<Self, Error> {
         let bits = key.n().bit_width_vartime() as usize;
         if !MODULUS_BITS.contains(&bits) || !bits.is_multiple_of(MODULUS_STEP) {
             return Err(Error::Key);
