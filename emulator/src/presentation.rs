@@ -9,7 +9,8 @@ impl Context<'_> {
     ///
     /// The try is durably spent before the comparison and given back after a correct one, so
     /// that cutting the power at any instant never gives a free try. On success the PIN is
-    /// returned with all its tries; on failure the authentication by this PIN ends.
+    /// returned with all its tries, and nobody's authentication changes; on failure the one by this
+    /// PIN ends.
     ///
     /// # Errors
     ///
@@ -29,10 +30,10 @@ impl Context<'_> {
             return Err(StatusWord::AuthenticationBlocked);
         }
         let spent = pin.with_try_spent();
-        self.session.set_verified(reference, false);
         self.memory.set_pin(reference, Some(spent.clone()));
         self.memory.commit()?;
         if !matches(&spent) {
+            self.session.set_verified(reference, false);
             return Err(spent.failure());
         }
         let restored = spent.with_tries_restored();

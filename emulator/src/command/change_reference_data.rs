@@ -65,12 +65,9 @@ impl Command for ChangeReferenceData {
         let data = self.old_and_new.expose();
         let split = card.memory.pin(self.reference)?.length().min(data.len());
         let (old, new) = data.split_at_checked(split).ok_or(StatusWord::WrongData)?;
-        let was_verified = card.session.is_verified(self.reference);
         let pin = card.present_pin(self.reference, |pin| pin.matches(old))?;
         if !self.reference.accepts_length(new.len()) {
-            // The old PIN was right: its tries come back although the command fails, and who was
-            // logged in by it stays so.
-            card.session.set_verified(self.reference, was_verified);
+            // The old PIN was right: its tries come back although the command fails.
             card.memory.commit()?;
             return Err(StatusWord::WrongData);
         }
