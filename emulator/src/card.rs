@@ -281,8 +281,13 @@ impl Card {
     }
 
     fn process(&mut self, apdu: &CommandApdu<'_>) -> Result<Response, StatusWord> {
+        // Whether the response fits shows only when there is one.
+        let before = apdu.ne.map(|_| self.session.clone());
         let mut response = command::execute(apdu, self)?;
-        apdu.expect_room_for(&response)?;
+        if let Err(too_long) = apdu.expect_room_for(&response) {
+            self.session = before.flatten();
+            return Err(too_long);
+        }
         if apdu.ne.is_none() {
             response.data.clear();
         }

@@ -81,7 +81,6 @@ pub(super) fn select(apdu: &CommandApdu<'_>, card: &mut Card) -> Result<Response
                 return Err(StatusWord::FileNotFound);
             }
             let response = applet_template(template, card);
-            apdu.expect_room_for(&response)?;
             card.start_session();
             Ok(response)
         }
@@ -90,7 +89,6 @@ pub(super) fn select(apdu: &CommandApdu<'_>, card: &mut Card) -> Result<Response
             let id = FileId(u16::from_be_bytes(id));
             let context = card.context()?;
             let response = file_template(id, template, &context)?;
-            apdu.expect_room_for(&response)?;
             context.session.current_file = Some(id);
             Ok(response)
         }

@@ -5,6 +5,7 @@ use hsm2_emulator::crypto::{Curve, EcdsaSignature};
 use hsm2_emulator::identity::ISSUER_NAME;
 use hsm2_emulator::tlv::Writer;
 
+use crate::keys::scratch_commands;
 use crate::support::{Reader, lc_data};
 
 /// INITIALIZE DEVICE without a user PIN: SO-PIN and two of three custodians.
@@ -52,8 +53,8 @@ impl Custodian {
         answer.data
     }
 
-    /// Presents the custodian's chain and request; returns the word of the registration.
-    fn register_at(&mut self, card: &mut Reader, form: &str) -> u16 {
+    /// Presents the custodian's chain, and selects the key of the device.
+    fn present_chain(&mut self, card: &mut Reader) {
         let chain = self.file("2F02");
         let mut chain = hsm2_emulator::tlv::Reader::new(&chain);
         let device = chain.expect(0x7F21).unwrap().value;
@@ -64,6 +65,11 @@ impl Custodian {
         card.ok(&select_key("B6", ISSUER_NAME));
         card.ok(&format!("00 2A 00 BE {}", lc_data(device)));
         card.ok(&select_key("B6", &holder));
+    }
+
+    /// Presents the custodian's chain and request; returns the word of the registration.
+    fn register_at(&mut self, card: &mut Reader, form: &str) -> u16 {
+        self.present_chain(card);
         let request = self.request();
         card.send(&format!("{form} {} 0000", lc_data(&request)))
             .status
@@ -173,8 +179,7 @@ fn a_challenge_serves_once() {
 
 #[test]
 fn pin_and_keys_combine_as_the_options_say() {
-    let both = "80 50 00 00 1A 80 02 0011 81 06 363438323139 82 08 3537363231383830 93 02 0301";
-    let (card, [one, ..]) = &mut registered(both);
+    let (card, [one, ..]) = &mut registered(PIN_AND_KEYS);
     card.refused("00 20 00 81", 0x63C3);
     card.log_in();
     card.refused("00 20 00 81", 0x6300);
@@ -192,6 +197,73 @@ fn pin_and_keys_combine_as_the_options_say() {
     card.log_out();
     assert_eq!(one.authenticate_at(card), 0x9000);
     card.ok("00 D7 CA01 06 54 02 0000 53 00");
+}
+
+/// INITIALIZE DEVICE with option 0010: user PIN and one of three custodians.
+const PIN_AND_KEYS: &str =
+    "80 50 00 00 1A 80 02 0011 81 06 363438323139 82 08 3537363231383830 93 02 0301";
+
+#[test]
+fn a_right_pin_after_initialize_takes_no_right_away() {
+    // The order of `sc-hsm-tool --initialize --label`: the label is written behind a VERIFY.
+    let label = "00 D7 2F03 0B 54 02 0000 53 05 3003020100";
+    let change = |old: &str, new: &str| {
+        let length = (old.len() + new.len()) / 2;
+        format!("00 24 00 81 {length:02X} {old} {new}")
+    };
+    let (first, second, too_long) = ("363438323139", "313131313131", "31".repeat(17));
+    let mut card = Reader::virgin();
+    card.ok(PIN_AND_KEYS);
+    card.ok(label);
+    card.log_in();
+    card.ok(label);
+    card.ok("00 20 00 88 08 3537363231383830");
+    card.refused("00 20 00 88 08 3037363231383830", 0x63CE);
+    card.ok(label);
+    card.ok(&change(first, second));
+    card.ok(label);
+    card.refused(&change(second, &too_long), 0x6A80);
+    card.ok(label);
+    card.refused(&change(first, second), 0x63C2);
+    card.refused(label, 0x6982);
+    card.ok("00 20 00 81 06 313131313131");
+    card.refused(label, 0x6982);
+
+    let mut card = Reader::virgin();
+    card.ok(PIN_AND_KEYS);
+    card.refused("00 20 00 81 06 313131313131", 0x63C2);
+    card.refused(label, 0x6982);
+    card.log_in();
+    card.refused(label, 0x6982);
+}
+
+#[test]
+fn what_cannot_be_answered_changes_nobody() {
+    let mut card = Reader::virgin();
+    card.ok("80 50 00 00 12 80 02 0009 82 08 3537363231383830 93 02 0201");
+    let [mut one, mut two, mut three] = custodians();
+    one.present_chain(&mut card);
+    for command in scratch_commands(&one.request()) {
+        card.ok(&command);
+    }
+    card.refused("80 54 00 00 03", 0x6700);
+    assert_eq!(card.ok("80 54 00 00 04"), [2, 1, 1, 0], "the file was kept");
+    assert_eq!(card.ok("80 54 00 00 04"), [2, 1, 1, 0], "and is used up");
+    assert_eq!(two.register_at(&mut card, "80 54 00 00"), 0x9000);
+    card.log_out();
+
+    assert_eq!(one.authenticate_at(&mut card), 0x9000);
+    three.present_chain(&mut card);
+    for command in scratch_commands(&three.request()) {
+        card.ok(&command);
+    }
+    card.refused("80 54 01 00 03", 0x6700);
+    assert!(card.is_logged_in());
+    let name = card.send("80 54 02 00 00");
+    assert_eq!((name.status, &name.data[..]), (0x9001, one.name));
+    card.ok("80 54 01 00 04");
+    assert!(!card.is_logged_in());
+    assert_eq!(card.ok("80 54 02 00 00"), three.name);
 }
 
 #[test]

@@ -323,7 +323,8 @@ fn joining_is_refused_for_each_reason_with_its_word() {
     b.refuses(&[("nothing selected any more", &join, 0x6A88)]);
     trust(&mut b, &mut a);
     b.write_scratch(&good);
-    b.ok("80 52 02 01 00");
+    b.refuses(&[("Le too small: the file is kept", "80 52 02 01 49", 0x6700)]);
+    b.ok("80 52 02 01 4A");
     b.refuses(&[
         ("the scratch file is consumed", "80 52 02 00 00", 0x6A88),
         ("the slot exists", &join_command(1, &good), 0x6A86),
