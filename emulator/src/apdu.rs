@@ -18,7 +18,7 @@ const NE_EXTENDED: usize = 65536;
 /// ```
 ///
 /// Extended fields may carry small values: OpenSC sends `80 68 01 70 00 00 20 … 02 00`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CommandApdu<'a> {
     /// Class byte.
     pub cla: u8,
@@ -98,6 +98,25 @@ impl<'a> CommandApdu<'a> {
             Some(ne) if response.data.len() > ne => Err(StatusWord::WrongLength),
             _ => Ok(()),
         }
+    }
+}
+
+/// Shows the length of the data only: it may be a PIN.
+impl std::fmt::Debug for CommandApdu<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            cla,
+            ins,
+            p1,
+            p2,
+            data,
+            ne,
+        } = self;
+        f.debug_struct("CommandApdu")
+            .field("header", &hex::encode_upper([*cla, *ins, *p1, *p2]))
+            .field("data", &format_args!("{} bytes", data.len()))
+            .field("ne", ne)
+            .finish()
     }
 }
 
@@ -273,6 +292,16 @@ mod tests {
         body.extend_from_slice(&[0, 0]);
         let (data, ne) = parse(&body).unwrap();
         assert_eq!((data.len(), ne), (65535, Some(65536)));
+    }
+
+    #[test]
+    fn debug_hides_command_data() {
+        let verify = [&[0x00, 0x20, 0x00, 0x81, 0x06][..], b"648219"].concat();
+        let shown = format!("{:?}", CommandApdu::parse(&verify).unwrap());
+        assert_eq!(
+            shown,
+            r#"CommandApdu { header: "00200081", data: 6 bytes, ne: None }"#
+        );
     }
 
     #[test]

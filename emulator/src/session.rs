@@ -20,7 +20,7 @@ pub(crate) struct Session {
     /// The registered key that EXTERNAL AUTHENTICATE verifies with.
     pub(crate) selected_custodian: Option<u8>,
     /// The last challenge, until it is used.
-    pub(crate) challenge: Option<Vec<u8>>,
+    pub(crate) challenge: Option<Secret>,
     /// GENERAL AUTHENTICATE may follow: the protocol of chip authentication was set.
     pub(crate) chip_authentication: bool,
     /// The session PIN that a reset clears.

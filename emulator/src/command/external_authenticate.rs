@@ -53,7 +53,7 @@ impl Command for ExternalAuthenticate {
             .take()
             .ok_or(StatusWord::ConditionsNotSatisfied)?;
         let custodian = card.memory.custodian(index)?;
-        if !card.custodian_signed(custodian, &challenge, &self.signature)? {
+        if !card.custodian_signed(custodian, challenge.expose(), &self.signature)? {
             return Err(StatusWord::AuthenticationFailed);
         }
         card.session.add_custodian(index);

@@ -4,6 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
+use crate::secret::Secret;
 use crate::status::StatusWord;
 
 /// Returns Le random bytes, at most as many as the profile allows in one answer.
@@ -39,7 +40,7 @@ impl Command for GetChallenge {
     fn act(self, card: &mut Context<'_>) -> Result<Response, StatusWord> {
         let mut challenge = vec![0; self.length.min(card.profile.challenge_max)];
         card.rng.fill_bytes(&mut challenge);
-        card.session.challenge = Some(challenge.clone());
+        card.session.challenge = Some(Secret::from(&challenge[..]));
         Ok(Response::data(challenge))
     }
 }

@@ -18,7 +18,7 @@ const LONGEST: usize = PREFIX + 0xFFFF;
 const COMMON: usize = 4096;
 
 /// A message from reader to card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
     /// 00: the reader takes the power away.
     PowerOff,
@@ -45,6 +45,20 @@ impl<'a> Message<'a> {
             [0x04] => Self::GetAtr,
             [] | [_] => Self::Nothing,
             command => Self::Command(command),
+        }
+    }
+}
+
+/// Shows the length of a command only: it may carry a PIN.
+impl std::fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::PowerOff => f.write_str("PowerOff"),
+            Self::PowerOn => f.write_str("PowerOn"),
+            Self::Reset => f.write_str("Reset"),
+            Self::GetAtr => f.write_str("GetAtr"),
+            Self::Command(command) => write!(f, "Command({} bytes)", command.len()),
+            Self::Nothing => f.write_str("Nothing"),
         }
     }
 }
@@ -189,6 +203,14 @@ mod tests {
         for (payload, message) in rows {
             assert_eq!(Message::of(payload), *message, "{payload:02X?}");
         }
+    }
+
+    #[test]
+    fn debug_shows_no_command() {
+        let verify = [&[0x00, 0x20, 0x00, 0x81, 0x06][..], b"648219"].concat();
+        let shown = format!("{:?}", Message::of(&verify));
+        assert_eq!(shown, "Command(11 bytes)");
+        assert_eq!(format!("{:?}", Message::of(&[0x04])), "GetAtr");
     }
 
     #[test]

@@ -33,6 +33,19 @@ fn no_two_challenges_are_equal() {
 }
 
 #[test]
+fn a_challenge_is_not_shown_with_its_card() {
+    let mut reader = Reader::virgin();
+    let challenge = reader.ok("00 84 0000 08");
+    let shown = format!("{:?}", reader.card);
+    let digits = format!("{challenge:?}");
+    assert!(!shown.contains(digits.trim_matches(['[', ']'])), "{shown}");
+    assert!(
+        shown.contains("challenge: Some(Secret(8 bytes))"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn refusals() {
     let mut reader = Reader::initialised();
     reader.refuses(&[
