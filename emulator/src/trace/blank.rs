@@ -56,7 +56,11 @@ impl Blanker {
     #[must_use]
     pub fn blanks(&mut self, command: &[u8], response: &[u8]) -> Blanks {
         let (data, secret_response) = match command.first_chunk() {
-            Some(header) => self.secrets(*header, command),
+            Some(header) => {
+                let secrets = self.secrets(*header, command);
+                self.follow(*header, command, response);
+                secrets
+            }
             // Too short to carry anything.
             None => (Data::Shown, false),
         };
@@ -81,7 +85,7 @@ impl Blanker {
         }
     }
 
-    fn secrets(&mut self, [cla, ins, p1, p2]: [u8; HEADER], command: &[u8]) -> (Data, bool) {
+    fn secrets(&self, [cla, ins, p1, p2]: [u8; HEADER], command: &[u8]) -> (Data, bool) {
         let parsed = CommandApdu::parse(command)
             .ok()
             .filter(|_| matches!(cla, 0x00 | 0x80));
@@ -104,45 +108,53 @@ impl Blanker {
             0x62 => (secret_unless(parsed.is_some() && cla == 0x80), true),
             0x78 => (Data::Secret, true),
             0x84 => (secret_unless(parsed.is_some()), true),
-            0xA4 if cla & SECURE_MESSAGING != 0 => {
-                // Which file this selects cannot be seen.
-                self.private_file_selected = true;
-                (Data::Shown, false)
-            }
-            0xA4 => {
-                self.follow_selection(p1, command);
-                (Data::Shown, false)
-            }
-            0xB0 | 0xB1 => (Data::Shown, self.is_private(p1, p2)),
+            0xB0 | 0xB1 => (Data::Shown, self.is_private(ins, p1, p2)),
             0xD6 | 0xD7 => {
-                let private = self.is_private(p1, p2);
-                if ins == 0xD7 && [p1, p2] != [0, 0] {
-                    // Writing selects the file.
-                    self.private_file_selected = private;
-                }
+                let private = self.is_private(ins, p1, p2);
                 (secret_unless(parsed.is_some() && !private), private)
             }
             _ => (Data::Shown, false),
         }
     }
 
-    fn is_private(&self, p1: u8, p2: u8) -> bool {
-        match [p1, p2] {
-            [0, 0] => self.private_file_selected,
-            id => is_private_file(u16::from_be_bytes(id)),
-        }
+    /// Whether READ or UPDATE BINARY with this header is of a private file.
+    fn is_private(&self, ins: u8, p1: u8, p2: u8) -> bool {
+        named_file(ins, p1, p2).map_or(self.private_file_selected, is_private_file)
     }
 
-    fn follow_selection(&mut self, p1: u8, command: &[u8]) {
-        let data = CommandApdu::parse(command)
-            .map(|apdu| apdu.data)
-            .unwrap_or_default();
-        if let ([high, low], false) = (data, p1 == 0x04) {
-            // A failed selection of another file leaves the card where it was: stars stay until
-            // a private file is certainly left behind, which only the next reset tells.
-            self.private_file_selected |= is_private_file(u16::from_be_bytes([*high, *low]));
+    /// Follows which file is the current one: SELECT makes it so, and READ and UPDATE BINARY that
+    /// name one. A private file counts from the attempt on; it is left behind only by a command
+    /// that succeeds.
+    fn follow(&mut self, [cla, ins, p1, p2]: [u8; HEADER], command: &[u8], response: &[u8]) {
+        let private = match ins {
+            // Which file this selects cannot be seen.
+            0xA4 if cla & SECURE_MESSAGING != 0 => Some(true),
+            0xA4 => {
+                let data = CommandApdu::parse(command).map(|apdu| apdu.data);
+                match (p1, data.unwrap_or_default()) {
+                    // The applet: no file is current.
+                    (0x04, _) => Some(false),
+                    (_, [high, low]) => Some(is_private_file(u16::from_be_bytes([*high, *low]))),
+                    _ => None,
+                }
+            }
+            0xB0 | 0xB1 | 0xD6 | 0xD7 => named_file(ins, p1, p2).map(is_private_file),
+            _ => None,
+        };
+        // 6282: the file ends before Le.
+        let succeeded = matches!(response, [.., 0x90, 0x00] | [.., 0x62, 0x82]);
+        match private {
+            Some(true) => self.private_file_selected = true,
+            Some(false) if succeeded => self.private_file_selected = false,
+            _ => {}
         }
     }
+}
+
+/// The file that READ or UPDATE BINARY names; `None` for the current one. In the even forms P1P2
+/// is an offset.
+fn named_file(ins: u8, p1: u8, p2: u8) -> Option<u16> {
+    Some(u16::from_be_bytes([p1, p2])).filter(|id| ins % 2 == 1 && *id != 0)
 }
 
 fn is_private_file(id: u16) -> bool {

@@ -105,8 +105,10 @@ fn in_words(ins: u8, p1: u8, p2: u8, body: Option<&[u8]>) -> Decoded {
         0x84 => Decoded::named("GET CHALLENGE"),
         0x86 => Decoded::named("GENERAL AUTHENTICATE"),
         0xA4 => Decoded::named("SELECT").about(selected(p1, body)),
-        0xB0 | 0xB1 => Decoded::named("READ BINARY").about(addressed(file)),
-        0xD6 | 0xD7 => Decoded::named("UPDATE BINARY").about(addressed(file)),
+        0xB0 => Decoded::named("READ BINARY").about(at_offset(p1, p2)),
+        0xB1 => Decoded::named("READ BINARY").about(addressed(file)),
+        0xD6 => Decoded::named("UPDATE BINARY").about(at_offset(p1, p2)),
+        0xD7 => Decoded::named("UPDATE BINARY").about(addressed(file)),
         0xE4 => Decoded::named("DELETE FILE").about(file_in(body)),
         _ => Decoded::named("unknown"),
     }
@@ -153,6 +155,14 @@ fn addressed(file: u16) -> String {
     match file {
         0 => "current file".into(),
         file => format!("file {file:04X}"),
+    }
+}
+
+/// What P1P2 of the even forms of READ and UPDATE BINARY say.
+fn at_offset(p1: u8, p2: u8) -> String {
+    match p1 {
+        0x80.. => format!("short file identifier {}, offset {p2}", p1 & 0x1F),
+        _ => format!("current file, offset {}", u16::from_be_bytes([p1, p2])),
     }
 }
 
@@ -211,6 +221,16 @@ mod tests {
             "file 2F02"
         );
         assert_eq!(about(&[0x00, 0xB1, 0x00, 0x00]), "current file");
+        assert_eq!(about(&[0x00, 0xD7, 0xCD, 0x01]), "file CD01");
+        assert_eq!(
+            about(&[0x00, 0xB0, 0x01, 0x02, 0x03]),
+            "current file, offset 258"
+        );
+        assert_eq!(about(&[0x00, 0xD6, 0, 0, 0]), "current file, offset 0");
+        assert_eq!(
+            about(&[0x00, 0xB0, 0x83, 0x02]),
+            "short file identifier 3, offset 2"
+        );
         assert_eq!(about(&[0x80, 0x52, 0x04, 0x01]), "clear KEK, slot 1");
         let cipher = decode(&[0x80, 0x78, 0x09, 0x10]);
         assert_eq!(cipher.algorithm.as_deref(), Some("10 AES-CBC encrypt"));

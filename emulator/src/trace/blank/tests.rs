@@ -7,7 +7,12 @@ fn bytes(text: &str) -> Vec<u8> {
 
 /// The command as the trace shows it, and the response `C0FFEE 9000`.
 fn shown_after(blanker: &mut Blanker, command: &str) -> (String, String) {
-    let (command, response) = (bytes(command), bytes("C0FFEE 9000"));
+    shown_with(blanker, command, "C0FFEE 9000")
+}
+
+/// The command and this response as the trace shows them.
+fn shown_with(blanker: &mut Blanker, command: &str, response: &str) -> (String, String) {
+    let (command, response) = (bytes(command), bytes(response));
     let blanks = blanker.blanks(&command, &response);
     (
         starred(&command, &blanks.command),
@@ -151,6 +156,73 @@ fn the_selected_private_file_is_remembered() {
     assert_eq!(update.0, "00D7000007**************");
     let _ = shown_after(&mut blanker, "00D7CE01 06 54020000 5300");
     assert_eq!(shown_after(&mut blanker, read).1, OPEN);
+}
+
+#[test]
+fn the_even_forms_are_of_the_current_file_whatever_their_offset() {
+    let rows = [
+        ("00B00000 03", "00B0000003", BLANK),
+        ("00B00001 03", "00B0000103", BLANK),
+        ("00B02F02 03", "00B02F0203", BLANK),
+        ("00B08001 03", "00B0800103", BLANK),
+        ("00D60001 01 99", "00D6000101**", BLANK),
+        ("00D6CE01 01 99", "00D6CE0101**", BLANK),
+    ];
+    for (command, expected, response) in rows {
+        let mut blanker = Blanker::default();
+        let _ = shown_after(&mut blanker, "00A40000 02 CD01 00");
+        let shown = shown_after(&mut blanker, command);
+        assert_eq!(shown, (expected.into(), response.into()), "{command}");
+    }
+    let mut blanker = Blanker::default();
+    let _ = shown_after(&mut blanker, "00A40000 02 CE01 00");
+    let rows = [
+        ("00B04D01 03", "00B04D0103"),
+        ("00D64D01 01 99", "00D64D010199"),
+    ];
+    for (command, expected) in rows {
+        let shown = shown_after(&mut blanker, command);
+        assert_eq!(shown, (expected.into(), OPEN.into()), "{command}");
+    }
+}
+
+#[test]
+fn only_what_succeeds_changes_the_current_file() {
+    let read = "00B00000 03";
+    for private in [
+        "00A40000 02 CD01 00",
+        "00B1CD01 04 54020000 00",
+        "00D7CD01 06 54020000 5300",
+        "0CB1CD01 04 8501AABB 00",
+    ] {
+        for status in ["9000", "6282"] {
+            let mut blanker = Blanker::default();
+            let _ = shown_with(&mut blanker, private, status);
+            assert_eq!(shown_after(&mut blanker, read).1, BLANK, "{private}");
+        }
+        for other in [
+            "00A40000 02 CE01 00",
+            "00A40400 01 E8 00",
+            "00B1CE01 04 54020000 00",
+            "00D7CE01 06 54020000 5300",
+            "00D72F10 06 54020000 5300",
+        ] {
+            let mut blanker = Blanker::default();
+            let _ = shown_with(&mut blanker, private, "9000");
+            let after = |status, blanker: &mut Blanker| {
+                let _ = shown_with(blanker, other, status);
+                shown_after(blanker, read).1
+            };
+            for refusal in ["6982", "6A82", "6A84", "6B00", "6700", "", "90"] {
+                let shown = after(refusal, &mut blanker);
+                assert_eq!(shown, BLANK, "{private}, {other} {refusal}");
+            }
+            // An offset leaves no file behind.
+            let _ = shown_with(&mut blanker, "00B0CE01 03", "9000");
+            assert_eq!(shown_after(&mut blanker, read).1, BLANK, "{private}");
+            assert_eq!(after("9000", &mut blanker), OPEN, "{private}, {other}");
+        }
+    }
 }
 
 proptest! {
