@@ -118,7 +118,7 @@ impl Parameters {
 
     fn layout(&self) -> DomainLayout {
         match (self.slots, self.dkek_shares) {
-            (Some(0), None) | (None, None) => DomainLayout::None,
+            (Some(0), _) | (None, None) => DomainLayout::None,
             (Some(slots), _) => DomainLayout::Slots(slots),
             (None, Some(_)) => DomainLayout::SingleDkek,
         }

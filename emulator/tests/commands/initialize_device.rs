@@ -236,6 +236,7 @@ fn sets_key_domains_as_the_objects_say() {
     let rows = [
         ("none", "", 0x6D00),
         ("no slots", "97 01 00", 0x6D00),
+        ("no slots wins over a DKEK", "92 01 02 97 01 00", 0x6D00),
         ("one DKEK", "92 01 02", 0x9000),
         ("a DKEK of the card", "92 01 00", 0x9000),
         ("a slot, absent", "97 01 01", 0x6A88),
