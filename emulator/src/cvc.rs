@@ -109,7 +109,6 @@ impl Role {
         }
     }
 
-    /// The two top bits of the role byte; the others are rights that this card does not read.
     /// Whether a holder of this role may certify one of the other: each certifies what is below
     /// it, and a device nothing.
     pub(crate) fn may_certify(self, other: Self) -> bool {
@@ -120,6 +119,7 @@ impl Role {
         }
     }
 
+    /// The two top bits of the role byte; the others are rights that this card does not read.
     fn from_byte(byte: u8) -> Option<Self> {
         [Self::Root, Self::Issuer, Self::Device]
             .into_iter()
