@@ -24,7 +24,13 @@ fn every_form_of_a_key_reads_as_the_same_key() {
     let families = [
         (
             "rsa-2048.pem",
-            &["rsa-2048-pkcs1.der", "rsa-2048-encrypted.pem"][..],
+            &[
+                "rsa-2048.der",
+                "rsa-2048-pkcs1.der",
+                "rsa-2048-encrypted.der",
+                "rsa-2048-encrypted.pem",
+                "rsa-2048.p12",
+            ][..],
             "RSA-2048",
         ),
         (
@@ -72,7 +78,12 @@ fn a_small_exponent_does_not_stop_the_search_for_the_primes() {
 
 #[test]
 fn a_wrong_password_is_told_from_other_faults() {
-    for name in ["rsa-2048-encrypted.pem", "ec-secp256r1.p12"] {
+    for name in [
+        "rsa-2048-encrypted.der",
+        "rsa-2048-encrypted.pem",
+        "rsa-2048.p12",
+        "ec-secp256r1.p12",
+    ] {
         let KeyFile::Locked(locked) = KeyFile::parse(&fixture(name)).unwrap() else {
             panic!()
         };
@@ -113,7 +124,9 @@ fn a_changed_pkcs12_is_refused() {
 #[test]
 fn a_truncated_file_is_refused_and_never_panics() {
     for name in [
+        "rsa-2048.der",
         "rsa-2048-pkcs1.der",
+        "rsa-2048-encrypted.der",
         "ec-secp256r1.p12",
         "ec-secp256r1-no-public.der",
     ] {
@@ -125,23 +138,44 @@ fn a_truncated_file_is_refused_and_never_panics() {
     }
 }
 
+/// DER of the last block in the PEM file with this name.
+fn der_of(name: &str) -> Vec<u8> {
+    let pem = String::from_utf8(fixture(name).expose().to_vec()).unwrap();
+    let (_, block) = pem.rsplit_once("-----BEGIN ").unwrap();
+    let lines = block.lines().skip(1);
+    let digits: String = lines.take_while(|line| !line.starts_with('-')).collect();
+    Base64::decode_vec(&digits).unwrap()
+}
+
+/// Flips one bit in every `step`th byte and returns how many of the files were refused; the others
+/// must give the same key, as what is not read may be anything.
+fn flip(der: &[u8], key: &str, bytes: std::ops::Range<usize>, step: usize) -> usize {
+    let refused = |at: &usize| {
+        let mut changed = der.to_vec();
+        changed[*at] ^= 4;
+        match KeyFile::parse(&Secret::new(changed)) {
+            Ok(KeyFile::Open(other)) => {
+                assert_eq!(text(&other), fixture(key), "{key}, offset {at}");
+                false
+            }
+            _ => true,
+        }
+    };
+    bytes.step_by(step).filter(refused).count()
+}
+
 #[test]
 fn flipped_bits_in_a_private_key_never_give_another_key() {
-    for name in ["rsa-2048-pkcs1.der", "ec-secp256r1-sec1.pem"] {
-        let Ok(Key::Rsa(_) | Key::Ec(_)) = open(name) else {
-            panic!("{name}")
-        };
+    for name in ["ec-secp256r1.pem", "ec-secp256r1-sec1.pem"] {
+        let der = der_of(name);
+        let refused = flip(&der, "ec-secp256r1.pem", 0..der.len(), 1);
+        // The private key and the coordinates of its point, at the least.
+        assert!(refused >= 96, "{name}: {refused}");
     }
-    let file = fixture("rsa-2048-pkcs1.der");
     // From n to q: what a key is made of. The CRT parts after q are computed, not read.
-    for at in (12..800).step_by(37) {
-        let mut changed = file.expose().to_vec();
-        changed[at] ^= 4;
-        assert!(
-            KeyFile::parse(&Secret::new(changed)).is_err(),
-            "offset {at}"
-        );
-    }
+    let der = fixture("rsa-2048-pkcs1.der");
+    let every = (12..800).step_by(37).count();
+    assert_eq!(flip(der.expose(), "rsa-2048.pem", 12..800, 37), every);
 }
 
 #[test]
@@ -156,4 +190,10 @@ fn aes_keys_are_told_by_their_length() {
     assert_eq!(kind(b"000102030405060708090a0b0c0d0e0f\n"), "AES-128");
     assert_eq!(kind(&[b'a'; 64]), "AES-256");
     assert!(KeyFile::parse(&Secret::from(&[0xfe; 31][..])).is_err());
+    for (file, described) in [("aes-256.bin", "AES-256"), ("aes-128.hex", "AES-128")] {
+        assert_eq!(open(file).unwrap().describe(), described);
+    }
+    // What is written is what was read.
+    let digits = fixture("aes-128.hex");
+    assert_eq!(text(&open("aes-128.hex").unwrap()), digits);
 }
