@@ -12,13 +12,46 @@ use super::{BLOCK, PREFIX_LEN, mac};
 use crate::dkek::Dkek;
 use crate::key::{Key, KeyError};
 
-/// More algorithms than ids exist are a mistake.
-const MAX_ALGORITHMS: usize = 255;
+/// Longest list of algorithms that a card takes with a key.
+pub const MAX_ALGORITHMS: usize = 16;
+
+/// Sizes of RSA keys, in bits, that a card takes. Older generations end at 2048.
+pub const RSA_BITS: [usize; 5] = [1024, 1536, 2048, 3072, 4096];
+
+/// Makes sure that a card takes a key with a list of this length.
+///
+/// # Errors
+/// [`KeyError`] for more than [`MAX_ALGORITHMS`].
+pub fn check_algorithms(algorithms: &[u8]) -> Result<(), KeyError> {
+    match algorithms.len() {
+        0..=MAX_ALGORITHMS => Ok(()),
+        count => Err(KeyError::new(format!(
+            "a token takes a key with at most {MAX_ALGORITHMS} algorithms, not {count}"
+        ))),
+    }
+}
+
+/// Makes sure that a card takes a key of this size.
+///
+/// # Errors
+/// [`KeyError`] for an RSA key of none of the [`RSA_BITS`].
+pub fn check_key(key: &Key) -> Result<(), KeyError> {
+    let Key::Rsa(key) = key else {
+        return Ok(());
+    };
+    let bits = key.modulus().len() * 8;
+    if RSA_BITS.contains(&bits) {
+        return Ok(());
+    }
+    Err(KeyError::new(format!(
+        "an RSA key of {bits} bits: a token takes 1024, 1536, 2048, 3072 or 4096"
+    )))
+}
 
 /// Wraps a key. `algorithms` lists what the card will allow with it; empty: everything.
 ///
 /// # Errors
-/// [`KeyError`] when the list is too long or the system gives no randomness.
+/// [`KeyError`] for a key or a list that no card takes, or when the system gives no randomness.
 pub fn seal(key: &Key, dkek: &Dkek, algorithms: &[u8]) -> Result<Vec<u8>, KeyError> {
     let mut prefix = [0; PREFIX_LEN];
     getrandom::fill(&mut prefix)
@@ -33,9 +66,8 @@ pub(super) fn seal_with_prefix(
     algorithms: &[u8],
     prefix: [u8; PREFIX_LEN],
 ) -> Result<Vec<u8>, KeyError> {
-    if algorithms.len() > MAX_ALGORITHMS {
-        return Err(KeyError::new("the list of algorithms is too long"));
-    }
+    check_algorithms(algorithms)?;
+    check_key(key)?;
     let key_type = match key {
         Key::Rsa(_) => KeyType::Rsa,
         Key::Ec(_) => KeyType::Ec,

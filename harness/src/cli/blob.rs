@@ -5,18 +5,21 @@
     reason = "the comments are the help text of the options"
 )]
 
+mod wrapped;
+
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::json;
 
+use self::wrapped::Wrapped;
 use super::secrets::{self, SecretArgs};
 use super::{Exit, Failure, files, print};
 use crate::blob::container::{self, KeyFile as Container};
 use crate::blob::open::OpenError;
 use crate::blob::{open, seal, show};
 use crate::key::file::KeyFile;
-use crate::key::{Key, KeyError, file};
+use crate::key::{self, Key, KeyError};
 use crate::secret::Secret;
 
 #[derive(Debug, Args)]
@@ -35,7 +38,7 @@ enum Command {
 const SHOW_EXAMPLES: &str = "\
 Examples:
   hsm2-harness blob show key.bin
-  hsm2-harness blob show --dkek alice.pbe --dkek bob.pbe --json key.bin
+  hsm2-harness blob show --dkek alice.pbe bob.pbe key.bin
 
 Without --dkek the header is shown and nothing is verified. What is secret is never shown.";
 
@@ -43,11 +46,8 @@ Without --dkek the header is shown and nothing is verified. What is secret is ne
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 struct Show {
-    /// A wrapped key, bare or in the container of sc-hsm-tool
-    file: PathBuf,
-    /// Share file of the DKEK; repeat it for all shares
-    #[arg(long, value_name = "FILE")]
-    dkek: Vec<PathBuf>,
+    #[command(flatten)]
+    wrapped: Wrapped,
     #[command(flatten)]
     secrets: SecretArgs,
     /// Print the result as JSON
@@ -58,18 +58,21 @@ struct Show {
 const SEAL_EXAMPLES: &str = "\
 Examples:
   hsm2-harness blob seal --dkek alice.pbe --key tls.pem --label tls -o tls.bin
-  hsm2-harness blob seal --dkek a.pbe --dkek b.pbe --key aes.hex --algorithms 10,11,18 -o aes.bin
+  hsm2-harness blob seal --dkek a.pbe b.pbe --key aes.hex --algorithms 10,11,18 -o aes.bin
 
 Bring the result into a token with: sc-hsm-tool --unwrap-key tls.bin --key-reference 10
 The key file stays as it is: destroy it when it must live in the token only.
-AES keys: 16, 24 or 32 raw bytes, or hexadecimal digits (32 such characters are taken as AES-128).";
+AES keys: 16, 24 or 32 raw bytes, or hexadecimal digits (32 such characters are taken as AES-128).
+With a list of algorithms that lacks 92 the token never wraps the key again: no backup from there.
+What no token takes is refused with exit code 3: RSA keys of other sizes than 1024, 1536, 2048, 3072
+and 4096 bits, lists of more than 16 algorithms.";
 
 /// Wrap an existing RSA, EC or AES key so that a token with this DKEK takes it
 #[derive(Debug, Args)]
 #[command(after_help = SEAL_EXAMPLES, group = ArgGroup::new("description").args(["label", "bare"]))]
 struct Seal {
-    /// Share file of the DKEK; repeat it for all shares
-    #[arg(long, value_name = "FILE", required = true)]
+    /// All share files of the DKEK; repeat the option or name several after it
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     dkek: Vec<PathBuf>,
     #[command(flatten)]
     secrets: SecretArgs,
@@ -101,9 +104,13 @@ struct Seal {
 }
 
 const OPEN_EXAMPLES: &str = "\
-Example:
+Examples:
   hsm2-harness blob open --dkek alice.pbe key.bin -o key.pem \\
       --i-understand-this-exposes-the-private-key
+  hsm2-harness blob open --dkek alice.pbe bob.pbe key.bin -o key.pem \\
+      --i-understand-this-exposes-the-private-key
+
+--dkek takes all share files of the DKEK; the last name after it is the wrapped key.
 
 Writes PKCS#8 in PEM, or hexadecimal digits for an AES key, unencrypted, readable for you only.
 Nothing can undo this: a key that was open once is no longer one that exists in tokens only.";
@@ -112,11 +119,8 @@ Nothing can undo this: a key that was open once is no longer one that exists in 
 #[derive(Debug, Args)]
 #[command(after_help = OPEN_EXAMPLES)]
 struct Open {
-    /// A wrapped key, bare or in the container of sc-hsm-tool
-    file: PathBuf,
-    /// Share file of the DKEK; repeat it for all shares
-    #[arg(long, value_name = "FILE", required = true)]
-    dkek: Vec<PathBuf>,
+    #[command(flatten)]
+    wrapped: Wrapped,
     #[command(flatten)]
     secrets: SecretArgs,
     /// File to create
@@ -142,15 +146,16 @@ impl Blob {
 
 impl Show {
     fn run(self) -> Result<(), Failure> {
-        let bytes = files::read(&self.file)?;
-        let container = parse(&self.file, &bytes)?;
+        let (file, shares) = self.wrapped.split()?;
+        let bytes = files::read(file)?;
+        let container = parse(file, &bytes)?;
         // What is wrong with the file shows before anyone types a password.
-        let header = show::report(&container, None).map_err(|e| failure(&self.file, e))?;
-        let report = if self.dkek.is_empty() {
+        let header = show::report(&container, None).map_err(|e| failure(file, e))?;
+        let report = if shares.is_empty() {
             header
         } else {
-            let dkek = self.secrets.assemble(&self.dkek)?;
-            show::report(&container, Some(&dkek)).map_err(|e| failure(&self.file, e))?
+            let dkek = self.secrets.assemble(shares)?;
+            show::report(&container, Some(&dkek)).map_err(|e| failure(file, e))?
         };
         if self.json {
             let json = serde_json::to_string(&report);
@@ -165,7 +170,10 @@ impl Show {
 impl Seal {
     fn run(self) -> Result<(), Failure> {
         files::must_not_exist(&self.output)?;
+        seal::check_algorithms(&self.algorithms)
+            .map_err(|error| Failure::new(Exit::Input, error.to_string()))?;
         let key = self.read_key()?;
+        seal::check_key(&key).map_err(|e| key_failure(&self.key, &e))?;
         let certificate = self.certificate.as_deref().map(files::read).transpose()?;
         let dkek = self.secrets.assemble(&self.dkek)?;
         let failed = |e: KeyError| key_failure(&self.key, &e);
@@ -220,12 +228,19 @@ impl Seal {
 impl Open {
     fn run(self) -> Result<(), Failure> {
         files::must_not_exist(&self.output)?;
-        let bytes = files::read(&self.file)?;
-        let container = parse(&self.file, &bytes)?;
-        show::report(&container, None).map_err(|e| failure(&self.file, e))?;
-        let dkek = self.secrets.assemble(&self.dkek)?;
-        let key = open::open(container.blob, &dkek).map_err(|e| failure(&self.file, e))?;
-        let text = file::write(&key).map_err(|e| key_failure(&self.file, &e))?;
+        let (file, shares) = self.wrapped.split()?;
+        if shares.is_empty() {
+            return Err(Failure::new(
+                Exit::Usage,
+                "a wrapped key opens with --dkek only",
+            ));
+        }
+        let bytes = files::read(file)?;
+        let container = parse(file, &bytes)?;
+        show::report(&container, None).map_err(|e| failure(file, e))?;
+        let dkek = self.secrets.assemble(shares)?;
+        let key = open::open(container.blob, &dkek).map_err(|e| failure(file, e))?;
+        let text = key::file::write(&key).map_err(|e| key_failure(file, &e))?;
         files::write_new(&self.output, text.expose())?;
         done(
             self.json,
