@@ -131,13 +131,26 @@ fn custodians_make_a_share_open_it_and_hand_it_on() {
     assert_eq!(kcv["key_check_value"], made["share_check_value"]);
 
     let line = format!(
-        "dkek reshare group.pbe --in-place --threshold 3 --shares 4 --share-dir . --json {}",
+        "dkek reshare group.pbe --threshold 3 --shares 4 --share-dir . {}",
         shares([1, 2], 3)
     );
-    let again = json(&shop.run(&line));
-    assert_eq!(again["share_check_value"], made["share_check_value"]);
+    let again = stdout(&shop.run(&line));
+    let kcv = made["share_check_value"].as_str().unwrap();
+    assert!(
+        again.contains(&format!("Share check value {kcv}")),
+        "{again}"
+    );
+    assert!(
+        again.contains("Old file kept as  group.pbe.old, and it still opens"),
+        "{again}"
+    );
     assert_eq!(std::fs::read(shop.path("group.pbe.old")).unwrap(), file);
     assert_ne!(std::fs::read(shop.path("group.pbe")).unwrap(), file);
+
+    // The kept file is safe from the next time.
+    let (code, message) = refused(&shop.run(&line));
+    assert_eq!(code, 7, "{message}");
+    assert!(message.contains("--output"), "{message}");
 
     // Two of the new custodians are one too few.
     let (code, message) = refused(&shop.run(&format!("dkek kcv group.pbe {}", shares([1, 2], 4))));
@@ -191,6 +204,40 @@ fn a_key_goes_in_and_comes_out_under_the_share_of_a_genuine_card() {
     assert_private(&shop.path("key.bin"));
 }
 
+/// An RSA key out of PKCS#12 under a DKEK of two share files, named after one option.
+#[test]
+fn several_share_files_follow_one_option() {
+    let shop = Workshop::new();
+    let vectors: Value = serde_json::from_str(include_str!("../../vectors/dkek.json")).unwrap();
+    let other = vectors["share_file"]["file"].as_str().unwrap();
+    shop.write("card.pbe", &genuine("dkek-share-file"));
+    shop.write("bob.pbe", &hex::decode(other).unwrap());
+    shop.write("key.p12", &fixture("rsa-2048.p12"));
+    let run = |line: &str| {
+        let mut command = shop.command(line);
+        command
+            .env("HSM2_DKEK_PASSWORD_1", PASSWORD)
+            .env("HSM2_DKEK_PASSWORD_2", "Password12")
+            .env("HSM2_KEY_PASSWORD", "fixture password");
+        command.output().unwrap()
+    };
+    let sealed = "blob seal --dkek card.pbe bob.pbe --key key.p12 -o key.bin --json";
+    assert_eq!(json(&run(sealed))["key"], "RSA-2048");
+    let opened = stdout(&run(
+        "blob open --dkek card.pbe bob.pbe key.bin -o key.pem \
+         --i-understand-this-exposes-the-private-key",
+    ));
+    assert!(opened.contains("RSA-2048"), "{opened}");
+    // The wrapped key does not say in which order its primes stood.
+    let numbers = |pem: &[u8]| {
+        let key = openssl::rsa::Rsa::private_key_from_pem(pem).unwrap();
+        assert!(key.check_key().unwrap());
+        [key.n().to_vec(), key.e().to_vec(), key.d().to_vec()]
+    };
+    let pem = std::fs::read(shop.path("key.pem")).unwrap();
+    assert!(numbers(&pem) == numbers(&fixture("rsa-2048.pem")));
+}
+
 #[test]
 fn a_key_of_a_genuine_card_is_verified_and_its_secret_stays_hidden() {
     let shop = Workshop::new();
@@ -233,6 +280,8 @@ fn faults_are_found_before_any_password_is_asked_for() {
     shop.write("short.pbe", &genuine("dkek-share-file")[..63]);
     shop.write("key.bin", &genuine("wrapped-ec-k1")[..400]);
     shop.write("exists", b"precious");
+    let rsa = openssl::rsa::Rsa::generate(1280).unwrap();
+    shop.write("rsa-1280.der", &rsa.private_key_to_der().unwrap());
     let flag = "--i-understand-this-exposes-the-private-key";
     let seal = "blob seal --dkek card.pbe";
     let cases = [
@@ -253,7 +302,12 @@ fn faults_are_found_before_any_password_is_asked_for() {
         ),
         (2, "dkek new-share new.pbe --threshold 2".into(), "--shares"),
         (7, "dkek new-share exists".into(), "nothing is overwritten"),
-        (2, "dkek reshare card.pbe".into(), "--output"),
+        (8, "dkek reshare card.pbe".into(), "HSM2_DKEK_PASSWORD"),
+        (
+            8,
+            "dkek reshare card.pbe --threshold 2 --shares 3".into(),
+            "--share-dir",
+        ),
         (
             7,
             "dkek reshare card.pbe -o exists".into(),
@@ -273,6 +327,33 @@ fn faults_are_found_before_any_password_is_asked_for() {
             "two hexadecimal digits",
         ),
         (
+            3,
+            format!(
+                "{seal} --key exists -o new --algorithms {}",
+                ["10"; 17].join(",")
+            ),
+            "at most 16 algorithms",
+        ),
+        (
+            3,
+            format!("{seal} --key rsa-1280.der -o new"),
+            "rsa-1280.der: an RSA key of 1280 bits",
+        ),
+        (2, format!("blob open key.bin -o new {flag}"), "--dkek"),
+        (2, format!("blob open -o new {flag}"), "FILE"),
+        (
+            2,
+            format!("blob open --dkek card.pbe -o new {flag}"),
+            "the wrapped key as well",
+        ),
+        (
+            2,
+            "blob show --dkek card.pbe".into(),
+            "the wrapped key as well",
+        ),
+        // The last name after --dkek is the wrapped key.
+        (3, "blob show --dkek card.pbe key.bin".into(), "key.bin: "),
+        (
             7,
             format!("blob open --dkek card.pbe key.bin -o exists {flag}"),
             "nothing is overwritten",
@@ -283,6 +364,9 @@ fn faults_are_found_before_any_password_is_asked_for() {
         assert_eq!(code, expected, "{line}: {message}");
         assert!(message.contains(words), "{line}: {message}");
     }
-    assert_eq!(shop.names(), ["card.pbe", "exists", "key.bin", "short.pbe"]);
+    assert_eq!(
+        shop.names(),
+        ["card.pbe", "exists", "key.bin", "rsa-1280.der", "short.pbe"]
+    );
     assert_eq!(std::fs::read(shop.path("exists")).unwrap(), b"precious");
 }

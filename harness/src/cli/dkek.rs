@@ -7,7 +7,7 @@
 
 mod custodians;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -65,9 +65,13 @@ struct NewShare {
 const RESHARE_EXAMPLES: &str = "\
 Examples:
   hsm2-harness dkek reshare group.pbe --share-file a.txt --share-file b.txt \\
-      --threshold 3 --shares 5 --share-dir /media/stick -o group-2027.pbe
-  hsm2-harness dkek reshare alice.pbe --in-place
+      --threshold 3 --shares 5 --share-dir /media/stick
   hsm2-harness dkek reshare group.pbe --enter-shares 2 --threshold 2 --shares 4 -o new.pbe
+  hsm2-harness dkek reshare alice.pbe
+
+The new file takes the place of the old one, which is kept beside it as FILE.old, unless -o names
+another place. --share-file and --enter-shares open the old file; --share-dir takes the new shares,
+which are shown on the terminal without it. Without --threshold the file gets a new password.
 
 The share inside stays the same, so tokens and wrapped keys go on working. For the same reason
 it excludes nobody who keeps a copy of the old file and can open it: destroy the old file and its
@@ -86,10 +90,11 @@ struct Reshare {
     new_password_file: Option<PathBuf>,
     #[command(flatten)]
     custodians: custodians::Scheme,
-    /// File to create
-    #[arg(short, long, value_name = "NEW", required_unless_present = "in_place")]
+    /// File to create; without it the new file takes the place of the old one, which is kept with
+    /// ".old" added to its name
+    #[arg(short, long, value_name = "NEW")]
     output: Option<PathBuf>,
-    /// Put the new file in the place of the old one, which is kept with ".old" added to its name
+    /// What happens without --output, said in so many words
     #[arg(long, conflicts_with = "output")]
     in_place: bool,
     /// Print the result as JSON
@@ -156,9 +161,9 @@ impl NewShare {
 impl Reshare {
     fn run(self) -> Result<(), Failure> {
         let target = self.output.as_ref().unwrap_or(&self.file);
-        match self.in_place {
-            true => files::must_not_exist(&files::backup_path(target))?,
-            false => files::must_not_exist(target)?,
+        match &self.output {
+            None => no_older_one(target)?,
+            Some(output) => files::must_not_exist(output)?,
         }
         self.custodians.check(target, self.json)?;
         let opened = self.secrets.open(std::slice::from_ref(&self.file))?;
@@ -172,9 +177,9 @@ impl Reshare {
         let file = seal(&old.share, &secret)?;
 
         let handed = self.custodians.hand_out(&secret, target)?;
-        let backup = match self.in_place {
-            true => files::replace(target, old.file.expose(), &file).map(Some),
-            false => files::write_new(target, &file).map(|()| None),
+        let backup = match &self.output {
+            None => files::replace(target, old.file.expose(), &file).map(Some),
+            Some(output) => files::write_new(output, &file).map(|()| None),
         };
         let backup = backup.inspect_err(|_| handed.take_back())?;
         let old_file = backup.unwrap_or_else(|| self.file.clone());
@@ -221,6 +226,19 @@ impl Kcv {
     }
 }
 
+/// Makes sure that the file kept from an earlier time stays what it is.
+fn no_older_one(file: &Path) -> Result<(), Failure> {
+    let kept = files::backup_path(file);
+    files::must_not_exist(&kept).map_err(|failure| {
+        let what = format!(
+            "{}: it is the file from before the last time; destroy it or move it away, or name \
+             another place with --output",
+            failure.message
+        );
+        Failure::new(failure.exit, what)
+    })
+}
+
 /// What was written, for a person or for a script.
 struct Written<'a> {
     file: PathBuf,
@@ -256,7 +274,7 @@ impl Written<'_> {
         }
         if let Some(old) = &self.old {
             print(&format!(
-                "Still valid       {}: destroy it once the new one is proven",
+                "Old file kept as  {}, and it still opens: destroy it once the new one is proven",
                 path(old)
             ));
         }
