@@ -25,6 +25,7 @@ use self::guard::{Consent, Denied};
 use self::scene::Scene;
 use crate::card::CardError;
 use crate::transport::Target;
+use crate::transport::embedded::Embedded;
 
 /// One drill.
 #[derive(Debug)]
@@ -35,8 +36,10 @@ pub struct Drill {
     pub title: &'static str,
     /// The situation that it rehearses, in a few sentences.
     pub question: &'static str,
-    /// How many cards it needs.
+    /// How many cards play in it.
     pub cards: usize,
+    /// Who may play its last card when one card fewer is there, and what that changes; `None`: nobody.
+    pub stand_in: Option<&'static str>,
     run: fn(&mut Scene<'_>) -> Result<(), DrillError>,
     /// What the run showed, for a real ceremony.
     pub meaning: &'static [&'static str],
@@ -51,6 +54,9 @@ pub static DRILLS: [&Drill; 6] = [
     &restore::DRILL,
     &pka::DRILL,
 ];
+
+/// Serial of the virtual card that plays a card which is not there.
+const STAND_IN: &str = "STANDIN";
 
 /// Why a drill did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +93,16 @@ impl Drill {
         DRILLS.iter().copied().find(|drill| drill.name == name)
     }
 
+    /// How many cards must be given.
+    #[must_use]
+    pub fn cards_needed(&self) -> usize {
+        self.cards - usize::from(self.stand_in.is_some())
+    }
+
     /// Runs the drill on cards that it erases. `narrator` hears every entry as it happens.
+    ///
+    /// Where the last card may have a stand-in and is not given, a virtual card of this process
+    /// plays it, and the account says so.
     ///
     /// # Errors
     /// [`DrillError`]; [`DrillError::Denied`] before anything was changed.
@@ -97,10 +112,23 @@ impl Drill {
         consent: &Consent,
         narrator: &mut dyn FnMut(&Entry),
     ) -> Result<Account, DrillError> {
+        let (needed, given) = (self.cards_needed(), targets.len());
+        if given < needed {
+            return Err(Denied::TooFewCards { needed, given }.into());
+        }
+        let (mut targets, mut caution) = (targets, None);
+        if let Some(what) = self.stand_in.filter(|_| given == needed) {
+            let card =
+                Embedded::new(STAND_IN).map_err(|error| Denied::NoStandIn(error.to_string()))?;
+            targets.push(Box::new(card));
+            caution = Some(what);
+        }
         let mut scene = Scene::enter(targets, self.cards, consent, narrator)?;
+        if let Some(what) = caution {
+            scene.caution(what);
+        }
         (self.run)(&mut scene)?;
-        scene.mean(self.meaning);
-        Ok(scene.into_account())
+        scene.finish(self.meaning)
     }
 }
 

@@ -61,7 +61,7 @@ impl Drill {
         let drill = drill::Drill::by_name(&self.name)
             .ok_or_else(|| Failure::new(Exit::Usage, "there is no such drill"))?;
         let consent = self.consent()?;
-        let targets = self.targets(drill.cards)?;
+        let targets = self.targets(drill)?;
         let terminal = Terminal {
             width: 96,
             colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
@@ -108,17 +108,14 @@ impl Drill {
     }
 
     /// Opens one place for each card; a place that holds many serves for all that are not named.
-    fn targets(&self, count: usize) -> Result<Vec<Box<dyn Target>>, Failure> {
-        let mut places: Vec<&Place> = self.cards.iter().take(count).collect();
+    fn targets(&self, drill: &drill::Drill) -> Result<Vec<Box<dyn Target>>, Failure> {
+        let mut places: Vec<&Place> = self.cards.iter().take(drill.cards).collect();
         if let Some(last) = places.last().copied().filter(|last| last.holds_many()) {
-            places.resize(count, last);
+            places.resize(drill.cards, last);
         }
-        if places.len() < count {
-            let given = places.len();
-            return Err(unreachable(Denied::TooFewCards {
-                needed: count,
-                given,
-            }));
+        let (needed, given) = (drill.cards_needed(), places.len());
+        if given < needed {
+            return Err(unreachable(Denied::TooFewCards { needed, given }));
         }
         let mut opener = Opener::default();
         let mut tell = |what: &str| eprintln!("{what}");

@@ -34,6 +34,8 @@ pub enum Entry {
         /// Which slots share a KEK.
         exchange: Vec<String>,
     },
+    /// What the steps showed, side by side.
+    Comparison(Comparison),
     /// What it all means for a real ceremony.
     Meaning {
         /// Sentences.
@@ -58,12 +60,23 @@ pub struct Sent {
     pub status: String,
 }
 
+/// A table: each way and how it compares with the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// What is compared.
+    pub title: String,
+    /// Heads of the columns; the first names the row.
+    pub columns: Vec<String>,
+    /// As many cells in each as there are columns.
+    pub rows: Vec<Vec<String>>,
+}
+
 /// What one card holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Holding {
     /// Name of the card.
     pub card: char,
-    /// A sentence for each slot.
+    /// A sentence for each slot; none for a card without slots.
     pub slots: Vec<String>,
     /// A few words for each key.
     pub keys: Vec<String>,

@@ -33,6 +33,9 @@ pub enum Denied {
         /// Cards that were given.
         given: usize,
     },
+    /// The virtual card in place of the one that is not there could not be made.
+    #[error("no virtual card in place of the last one: {0}")]
+    NoStandIn(String),
     /// The same device twice.
     #[error("device {0} is there twice; a drill needs different cards")]
     SameDevice(String),

@@ -13,6 +13,7 @@ pub(super) static DRILL: Drill = Drill {
                custodians hold cards of their own; any two of them open A. How is that set up, what does \
                it withstand, and what when a custodian's card is lost?",
     cards: 4,
+    stand_in: None,
     run,
     meaning: &[
         "The custodians' cards need no connection to A: each signs A's name and a challenge that A drew, \
@@ -46,7 +47,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "Each custodian makes a key on brainpoolP256r1 on a card of his own",
         "B, C and D are the custodians' cards. The private keys never leave them; the requests say in which \
          device each key was made.",
-    );
+    )?;
     let mut custodians = Vec::new();
     for who in [B, C, D] {
         scene.initialise(who, 0)?;
@@ -56,14 +57,14 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "Set up A for two of three custodians, without a PIN",
         "Tag 93 of INITIALIZE takes the place of the PIN. Option 0008 lets a custodian be replaced later.",
-    );
+    )?;
     scene.initialise_for_custodians(A, 3, 2)?;
     quorum(scene, [3, 3, 2, 0])?;
 
     scene.step(
         "Register the three keys",
         "A verifies the chain of each custodian's device and both signatures of the request.",
-    );
+    )?;
     for (number, custodian) in (1..).zip(&custodians) {
         register(scene, custodian)?;
         quorum(scene, [3, 3 - number, 2, 0])?;
@@ -83,7 +84,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "One custodian is not enough, two are",
         "Each draws a challenge from A and signs A's device name and the challenge with SHA-256.",
-    );
+    )?;
     authenticate(scene, first)?;
     quorum(scene, [3, 0, 2, 1])?;
     closed(scene, "one of two has authenticated")?;
@@ -102,7 +103,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "Selecting the applet ends it",
         "What the custodians opened is open for this session only.",
-    );
+    )?;
     scene.on(A, Card::select)?;
     quorum(scene, [3, 0, 2, 0])?;
     closed(scene, "the session is a new one")?;
@@ -114,7 +115,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "Wrong signatures are refused",
         "A custodian's signature counts for one device and one challenge.",
-    );
+    )?;
     let challenge = scene.on(A, Card::custodian_challenge)?;
     let elsewhere = sign(scene, first, D, &challenge)?;
     present_wrong(scene, first, &elsewhere, "B signed for another device")?;
@@ -136,7 +137,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "A custodian's card is lost: replace its key",
         "D's key gets lost. Key 2 of card D stands for the card of the new custodian. The others must open A \
          before they can change who opens it.",
-    );
+    )?;
     scene.caution(
         "Of genuine tokens only the refusal without login (6982) is recorded; option 0008 and the form \
          of the command are those of a compatible card. Try it before it is needed.",
@@ -156,7 +157,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "The new custodian counts, the lost key does not",
         "Whoever finds the lost card can do nothing with it here.",
-    );
+    )?;
     scene.on(A, Card::select)?;
     let name = lost.request.request.holder.clone();
     let why = "the lost key is nobody's any more";

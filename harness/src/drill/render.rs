@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::entry::{Entry, Holding, Sent};
+use super::entry::{Comparison, Entry, Holding, Sent};
 use super::{Account, Drill};
 
 /// Writes entries for a terminal.
@@ -55,8 +55,10 @@ impl Terminal {
                         prefix = "      ".into();
                     }
                 }
-                text + &wrapped(&exchange_sentence(exchange), self.width, "   ", "   ")
+                let sentence = exchange_sentence(cards, exchange);
+                text + &wrapped(&sentence, self.width, "   ", "   ")
             }
+            Entry::Comparison(comparison) => self.comparison(comparison),
             Entry::Meaning { texts } => {
                 let mut text = format!("\n{}\n", self.styled("1", MEANING));
                 for sentence in texts {
@@ -65,6 +67,26 @@ impl Terminal {
                 text
             }
         }
+    }
+
+    /// One paragraph for each row: cells of whole sentences do not fit side by side in a terminal.
+    fn comparison(self, comparison: &Comparison) -> String {
+        let mut text = format!("\n{}\n", self.styled("1", &comparison.title));
+        let heads = comparison.columns.iter().map(|head| head.chars().count());
+        let head_width = heads.max().unwrap_or_default();
+        let indent = " ".repeat(head_width + 6);
+        for row in &comparison.rows {
+            for (number, (head, cell)) in comparison.columns.iter().zip(row).enumerate() {
+                text += &match number {
+                    0 => wrapped(cell, self.width, "- ", "  "),
+                    _ => {
+                        let first = format!("    {head:<head_width$}  ");
+                        wrapped(cell, self.width, &first, &indent)
+                    }
+                };
+            }
+        }
+        text
     }
 }
 
@@ -89,11 +111,18 @@ fn lines(card: &Holding) -> Vec<String> {
         true => vec!["no keys".into()],
         false => card.keys.clone(),
     };
-    card.slots.iter().cloned().chain(keys).collect()
+    let slots = match card.slots.is_empty() {
+        true => vec!["no key domains".into()],
+        false => card.slots.clone(),
+    };
+    slots.into_iter().chain(keys).collect()
 }
 
-fn exchange_sentence(exchange: &[String]) -> String {
+fn exchange_sentence(cards: &[Holding], exchange: &[String]) -> String {
     match exchange {
+        [] if cards.iter().all(|card| card.slots.is_empty()) => {
+            "No card has a key domain: no key can leave its card.".into()
+        }
         [] => "No two slots share a KEK: no key can travel.".into(),
         pairs => format!(
             "Wrapped keys can travel between {}.",
@@ -183,18 +212,22 @@ fn paragraph(entry: &Entry) -> String {
         Entry::Holds { cards, exchange } => {
             let mut text = String::from("| card | key domains | keys |\n|---|---|---|\n");
             for card in cards {
-                let keys = match card.keys.is_empty() {
+                let cell = |words: &[String]| match words.is_empty() {
                     true => "none".into(),
-                    false => card.keys.join("<br>"),
+                    false => words.join("<br>"),
                 };
-                let _ = writeln!(
-                    text,
-                    "| {} | {} | {keys} |",
-                    card.card,
-                    card.slots.join("<br>")
-                );
+                let (slots, keys) = (cell(&card.slots), cell(&card.keys));
+                let _ = writeln!(text, "| {} | {slots} | {keys} |", card.card);
             }
-            text + "\n" + &wrapped(&exchange_sentence(exchange), PAGE_WIDTH, "", "") + "\n"
+            let sentence = exchange_sentence(cards, exchange);
+            text + "\n" + &wrapped(&sentence, PAGE_WIDTH, "", "") + "\n"
+        }
+        Entry::Comparison(comparison) => {
+            let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+            let rule = "|---".repeat(comparison.columns.len());
+            let rows: String = comparison.rows.iter().map(|cells| row(cells)).collect();
+            let (title, head) = (&comparison.title, row(&comparison.columns));
+            format!("## {title}\n\n{head}{rule}|\n{rows}\n")
         }
         Entry::Meaning { texts } => {
             let items = texts

@@ -13,13 +13,16 @@ pub(super) static DRILL: Drill = Drill {
     question: "Two keys, one EC and one RSA with 4096 bits, are backed up and restored on a fresh card, \
                past the traps that people fall into.",
     cards: 2,
+    stand_in: None,
     run,
     meaning: &[
         "A backup is the wrapped key and all shares of its DKEK. Either alone is worth nothing; write \
-         the key check value on both.",
+         the key check value on both: `hsm2-harness dkek kcv FILE...` tells it of the shares, \
+         `hsm2-harness blob show KEY.bin` of a wrapped key, and sc-hsm-tool of a card.",
         "sc-hsm-tool wants the key reference, the number in the list of sc-hsm-tool or pkcs15-tool -k, \
          not the key id that pkcs11-tool shows.",
-        "6A80 at unwrapping: another DKEK, or a damaged file; compare the check values first. 6A88: \
+        "6A80 at unwrapping: another DKEK, or a damaged file; `hsm2-harness blob show --dkek FILE... \
+         KEY.bin` says which, without a card. 6A88: \
          shares are missing. 6A89: the number is taken, choose a free one.",
         "Long wrapped keys go to the card in blocks through EF 2F10, as sc-hsm-tool does from version \
          0.24: not every reader passes on a command of 1100 bytes.",
@@ -41,7 +44,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "Set up A with a DKEK of two shares, make two keys and back them up",
         "Keys must be in a domain with a KEK when they are wrapped.",
-    );
+    )?;
     scene.initialise(A, 1)?;
     scene.dkek(A, 0, &alpha)?;
     let bound = Attributes {
@@ -63,12 +66,11 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         ec_backup.len(),
         rsa_backup.len()
     ));
-    scene.holds()?;
 
     scene.step(
         "Restore on a card with another DKEK, or with a share missing",
         "Both happen when shares of several cards lie in one safe.",
-    );
+    )?;
     scene.initialise(B, 1)?;
     scene.dkek(B, 0, &beta)?;
     let why = "B has DKEK Beta";
@@ -84,13 +86,12 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.refused(B, StatusWord::NOT_FOUND, why, |card| {
         card.unwrap_key(EC, &ec_backup)
     })?;
-    scene.holds()?;
 
     scene.step(
         "Restore with the right DKEK",
         "B is erased and gets both shares; its check value must be that of A before any key is \
          unwrapped.",
-    );
+    )?;
     scene.initialise(B, 1)?;
     scene.dkek(B, 0, &alpha)?;
     scene.on(B, |card| card.unwrap_key(EC, &ec_backup))?;
@@ -105,7 +106,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "Restore the RSA key through a reader that cuts long commands",
         "The wrapped key is longer than this reader lets through in one command. EF 2F10 takes it in \
          blocks, and the unwrapping itself carries no data.",
-    );
+    )?;
     scene.caution(format!(
         "The reader is played by the harness: it answers 6700 to commands of more than {SHORT_READER} \
          bytes. Real ones fail in ways of their own, such as 6F00 or a card that must be put in again."
@@ -118,7 +119,7 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.on(B, |card| card.unwrap_key_in_blocks(RSA, &rsa_backup))?;
     scene.label(B, RSA, "RSA-4096 key, restored")?;
     scene.signs(B, RSA, &rsa, "the public key from before the backup")?;
-    scene.holds()
+    Ok(())
 }
 
 /// A reader that passes on short commands only.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-use super::entry::{Entry, Holding, Sent};
+use super::entry::{Comparison, Entry, Holding, Sent};
 use super::guard::{self, Consent, Denied};
 use super::{Account, DrillError};
 use crate::card::command::StatusWord;
@@ -45,7 +45,8 @@ struct Actor {
     card: Card,
     chain: Chain,
     so_pin: [u8; 8],
-    slots: u8,
+    /// Slots for key domains; none until the drill has set the card up.
+    slots: Option<u8>,
     labels: BTreeMap<u8, String>,
 }
 
@@ -54,6 +55,7 @@ pub struct Scene<'n> {
     actors: Vec<Actor>,
     account: Account,
     step: usize,
+    comparison: Option<Comparison>,
     narrator: &'n mut dyn FnMut(&Entry),
 }
 
@@ -100,10 +102,6 @@ impl<'n> Scene<'n> {
         consent: &Consent,
         narrator: &'n mut dyn FnMut(&Entry),
     ) -> Result<Self, Denied> {
-        let given = targets.len();
-        if given < needed {
-            return Err(Denied::TooFewCards { needed, given });
-        }
         let mut actors: Vec<Actor> = Vec::new();
         for target in targets.into_iter().take(needed) {
             let mut card = Card::new(target);
@@ -116,7 +114,7 @@ impl<'n> Scene<'n> {
                 card,
                 chain,
                 so_pin,
-                slots: 0,
+                slots: None,
                 labels: BTreeMap::new(),
             });
         }
@@ -124,6 +122,7 @@ impl<'n> Scene<'n> {
             actors,
             account: Account::default(),
             step: 0,
+            comparison: None,
             narrator,
         })
     }
@@ -133,14 +132,23 @@ impl<'n> Scene<'n> {
         self.account.entries.push(entry);
     }
 
-    /// Begins a step.
-    pub(super) fn step(&mut self, title: &str, why: &str) {
+    /// Begins a step; the one before ends with what the cards hold after it.
+    pub(super) fn step(&mut self, title: &str, why: &str) -> Result<(), DrillError> {
+        self.end_step()?;
         self.step += 1;
         self.say(Entry::Step {
             number: self.step,
             title: title.into(),
             why: why.into(),
         });
+        Ok(())
+    }
+
+    fn end_step(&mut self) -> Result<(), DrillError> {
+        match self.step {
+            0 => Ok(()),
+            _ => self.holds(),
+        }
     }
 
     /// Says what a check showed.
@@ -153,11 +161,6 @@ impl<'n> Scene<'n> {
         self.say(Entry::Caution { text: text.into() });
     }
 
-    pub(super) fn mean(&mut self, texts: &[&str]) {
-        let texts = texts.iter().map(|text| (*text).into()).collect();
-        self.say(Entry::Meaning { texts });
-    }
-
     /// Names a value that differs from run to run.
     fn drawn(&mut self, value: CheckValue, name: &str) {
         let value = (value.to_string(), name.to_string());
@@ -166,8 +169,20 @@ impl<'n> Scene<'n> {
         }
     }
 
-    pub(super) fn into_account(self) -> Account {
-        self.account
+    /// Puts what the steps showed side by side, after the last of them.
+    pub(super) fn compare(&mut self, comparison: Comparison) {
+        self.comparison = Some(comparison);
+    }
+
+    /// Ends the last step, and the account with what it all means.
+    pub(super) fn finish(mut self, meaning: &[&str]) -> Result<Account, DrillError> {
+        self.end_step()?;
+        if let Some(comparison) = self.comparison.take() {
+            self.say(Entry::Comparison(comparison));
+        }
+        let texts = meaning.iter().map(|text| (*text).into()).collect();
+        self.say(Entry::Meaning { texts });
+        Ok(self.account)
     }
 
     /// Makes sure of something.
@@ -212,6 +227,38 @@ impl Scene<'_> {
 
     pub(super) fn chain(&mut self, who: Who) -> Result<Chain, DrillError> {
         Ok(self.actor(who)?.chain.clone())
+    }
+
+    /// True when the certificates of two cards end at one root.
+    pub(super) fn one_root(&mut self, one: Who, other: Who) -> Result<bool, DrillError> {
+        let root = self.chain(one)?.issuer.authority;
+        Ok(root == self.chain(other)?.issuer.authority)
+    }
+
+    /// Makes a card trust another, and says whether it does. Below different roots it does only where
+    /// it was given the other's root; otherwise it must refuse the certificates.
+    pub(super) fn introduce(&mut self, who: Who, other: Who) -> Result<bool, DrillError> {
+        let chain = self.chain(other)?;
+        if self.one_root(who, other)? {
+            self.on(who, |card| card.trust(&chain))?;
+            return Ok(true);
+        }
+        let root = String::from_utf8_lossy(&chain.issuer.authority).into_owned();
+        let mut trusts = false;
+        let outcome = self.attempt(who, |card| card.trust(&chain))?;
+        match outcome {
+            Ok(()) => trusts = true,
+            Err(CardError::Refused { status, .. }) if status == StatusWord::NOT_FOUND => {
+                self.shown(format!(
+                    "Refused by {who} with {status}: it does not know {root}, where {other}'s certificates end."
+                ));
+            }
+            Err(error) => {
+                let expected = format!("card {who} to trust {root}, or not to know it");
+                self.check(false, expected, error.to_string())?;
+            }
+        }
+        Ok(trusts)
     }
 
     /// Puts something between the host and a card.
@@ -299,7 +346,7 @@ impl Scene<'_> {
     /// Erases a card and sets it up with slots for key domains.
     pub(super) fn initialise(&mut self, who: Who, slots: u8) -> Result<(), DrillError> {
         let actor = self.actor(who)?;
-        actor.slots = slots;
+        actor.slots = Some(slots);
         actor.labels.clear();
         let so_pin = actor.so_pin;
         self.on(who, |card| {
@@ -319,7 +366,7 @@ impl Scene<'_> {
         required: u8,
     ) -> Result<(), DrillError> {
         let actor = self.actor(who)?;
-        actor.slots = 0;
+        actor.slots = Some(0);
         actor.labels.clear();
         let so_pin = actor.so_pin;
         self.on(who, |card| {
@@ -459,16 +506,16 @@ impl Scene<'_> {
         }
     }
 
-    /// Asks all cards what they hold and says it.
-    pub(super) fn holds(&mut self) -> Result<(), DrillError> {
+    /// Asks all cards that are set up what they hold and says it.
+    fn holds(&mut self) -> Result<(), DrillError> {
         let mut cards = Vec::new();
         let mut keks: Vec<(String, CheckValue)> = Vec::new();
         for who in (0..self.actors.len()).map(Who) {
-            if self.actor(who)?.slots == 0 {
+            let Some(count) = self.actor(who)?.slots else {
                 continue;
-            }
+            };
             let mut slots = Vec::new();
-            for slot in 0..self.actor(who)?.slots {
+            for slot in 0..count {
                 let status = self.status(who, slot)?;
                 if let Some(kcv) = status.as_ref().and_then(|status| status.check_value) {
                     keks.push((format!("slot {slot} of {who}"), kcv));

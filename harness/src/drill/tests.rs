@@ -24,7 +24,7 @@ fn run(drill: &Drill, targets: Targets) -> Result<Account, DrillError> {
 }
 
 /// Runs a drill and compares its page with the one in the repository.
-fn page_is_current(drill: &Drill) {
+fn page_is_current(drill: &Drill) -> Account {
     let account = run(drill, targets(drill.cards)).unwrap();
     let page = render::markdown(drill, &account);
     let name = drill.name;
@@ -35,6 +35,8 @@ fn page_is_current(drill: &Drill) {
         page == kept,
         "{path} is stale; write it anew:\n  cargo run -p hsm2-harness -- drill {name} --markdown {path}"
     );
+    steps_end_with_what_cards_hold(&account);
+    account
 }
 
 #[test]
@@ -54,7 +56,7 @@ fn custodians_lost_holds_and_its_page_is_current() {
 
 #[test]
 fn new_dkek_holds_and_its_page_is_current() {
-    page_is_current(&new_dkek::DRILL);
+    four_ways_stand_side_by_side(&page_is_current(&new_dkek::DRILL));
 }
 
 #[test]
@@ -283,5 +285,181 @@ fn one_device_cannot_play_two_cards() {
         .collect();
     let error = run(&xkek::DRILL, twice).unwrap_err().to_string();
     assert!(error.contains("ZZDRILLA is there twice"), "{error}");
-    assert!(run(&xkek::DRILL, targets(2)).is_err());
+}
+
+/// Cards A and B below a root that is not the virtual one, as genuine devices are: they trust each
+/// other, and do not know the virtual root.
+fn below_another_root() -> Targets {
+    use hsm2_emulator::card::Card;
+    use hsm2_emulator::crypto::{CardRng, Curve, EcPrivateKey};
+    use hsm2_emulator::identity::Device;
+    use hsm2_emulator::profile::NITROKEY_HSM2;
+    use hsm2_emulator::store::EphemeralStore;
+    use hsm2_emulator::trust::Anchor;
+
+    let file = include_str!("../../../vectors/xkek.json");
+    let vectors: serde_json::Value = serde_json::from_str(file).unwrap();
+    let bytes = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
+    let root = Anchor::parse(&bytes(&vectors["certificates"]["root"])).unwrap();
+    ["A", "B"]
+        .into_iter()
+        .zip(1..)
+        .map(|(name, seed)| -> Box<dyn Target> {
+            let key = bytes(&vectors["private_keys"][format!("device_{name}")]);
+            let key = EcPrivateKey::from_bytes(Curve::BrainpoolP256r1, &key).unwrap();
+            let certificates = bytes(&vectors[format!("ef_2F02_{name}")]);
+            let device = Device::from_parts(NITROKEY_HSM2.name, &certificates, key).unwrap();
+            let store = Box::new(EphemeralStore::default());
+            let rng = Box::new(CardRng::from_seed([seed; 32]));
+            let mut card = Card::with_identity(device, store, rng).unwrap();
+            card.trust(&root).unwrap();
+            card.power_on();
+            Box::new(Issued(card))
+        })
+        .collect()
+}
+
+/// A card of the emulator that has forgotten the virtual root.
+struct Issued(hsm2_emulator::card::Card);
+
+impl Target for Issued {
+    fn describe(&self) -> String {
+        "a card below another root".into()
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
+        const SELECT_ROOT: &[u8] = b"\x00\x22\x81\xB6\x11\x83\x0FZZVIRTROOT00001";
+        match command {
+            SELECT_ROOT => Ok(vec![0x6A, 0x88]),
+            _ => Ok(self.0.transmit(command)),
+        }
+    }
+
+    fn atr(&self) -> Vec<u8> {
+        self.0.atr().to_vec()
+    }
+
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.0.reset();
+        Ok(())
+    }
+
+    fn power_cycle(&mut self) -> Result<(), TransportError> {
+        self.0.power_off();
+        self.0.power_on();
+        Ok(())
+    }
+}
+
+/// All that an account says, as a page.
+fn told(drill: &Drill, targets: Targets, consent: &Consent) -> String {
+    let account = drill.run(targets, consent, &mut |_| {}).unwrap();
+    render::markdown(drill, &account).replace('\n', " ")
+}
+
+#[test]
+fn a_virtual_card_plays_the_last_one_where_two_are_given() {
+    for drill in [&xkek::DRILL, &custodians_lost::DRILL] {
+        let page = told(drill, targets(2), &Consent::default());
+        assert!(
+            page.contains("A virtual card in this program plays C"),
+            "{page}"
+        );
+        // It does all that a given card does.
+        let given = told(drill, targets(3), &Consent::default());
+        assert!(!given.contains("A virtual card in this program plays C"));
+        for word in ["Refused by C", "| C |"] {
+            assert_eq!(page.matches(word).count(), given.matches(word).count());
+        }
+    }
+    let error = run(&xkek::DRILL, targets(1)).unwrap_err().to_string();
+    assert_eq!(error, "this drill needs 2 cards, there are 1");
+}
+
+#[test]
+fn devices_below_another_root_refuse_the_virtual_outsider_at_its_certificates() {
+    let consent = Consent {
+        serials: ["ZZTSTAAAA", "ZZTSTBBBB"].map(str::to_owned).to_vec(),
+        so_pin: Some(*b"57621880"),
+    };
+    let page = told(&xkek::DRILL, below_another_root(), &consent);
+    for refusal in [
+        "Refused by C with 6A88 (what it refers to is not there): it does not know ZZTSTROOT00001",
+        "Refused by B with 6A88 (what it refers to is not there): it does not know ZZVIRTROOT00001",
+    ] {
+        assert!(page.contains(refusal), "{page}");
+    }
+    let page = told(&custodians_lost::DRILL, below_another_root(), &consent);
+    assert!(page.contains("C signs with key 2"), "{page}");
+
+    // A mixed pair never agrees on anything, so nothing is erased for it.
+    let mixed = || -> Targets {
+        below_another_root()
+            .into_iter()
+            .take(1)
+            .chain(targets(1))
+            .collect()
+    };
+    for drill in [&xkek::DRILL, &new_dkek::DRILL] {
+        let error = drill.run(mixed(), &consent, &mut |_| {}).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("their roots differ; nothing was erased"),
+            "{error}"
+        );
+    }
+}
+
+/// Each step ends with what the cards hold: domains, check values, keys, and who can exchange.
+fn steps_end_with_what_cards_hold(account: &Account) {
+    let (mut steps, mut shown) = (0, true);
+    for entry in &account.entries {
+        match entry {
+            Entry::Step { .. } => {
+                assert!(shown, "step {steps} ends without");
+                (steps, shown) = (steps + 1, false);
+            }
+            Entry::Holds { cards, .. } => {
+                assert!(!cards.is_empty(), "step {steps}");
+                shown = true;
+            }
+            Entry::Meaning { .. } | Entry::Comparison(_) => assert!(shown, "step {steps}"),
+            Entry::Sent(_) | Entry::Shown { .. } | Entry::Caution { .. } => {
+                assert!(!shown, "step {steps} goes on after");
+            }
+        }
+    }
+    assert!(steps >= 4, "{steps} steps");
+}
+
+fn four_ways_stand_side_by_side(account: &Account) {
+    let table = account.entries.iter().find_map(|entry| match entry {
+        Entry::Comparison(table) => Some(table),
+        _ => None,
+    });
+    let table = table.unwrap();
+    assert_eq!(table.rows.len(), 4);
+    assert!(
+        table
+            .rows
+            .iter()
+            .all(|row| row.len() == table.columns.len())
+    );
+    let terminal = render::Terminal {
+        width: 60,
+        colour: false,
+    };
+    let text = terminal.entry(&Entry::Comparison(table.clone()));
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 60),
+        "{text}"
+    );
+    let words = table
+        .rows
+        .iter()
+        .flatten()
+        .flat_map(|cell| cell.split_whitespace());
+    for word in words {
+        assert!(text.contains(word), "{word}");
+    }
 }

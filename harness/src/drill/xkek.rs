@@ -13,6 +13,11 @@ pub(super) static DRILL: Drill = Drill {
     question: "Two HSMs belong to two groups of custodians and have different DKEKs. A key made in \
                one shall also work in the other, and no custodian shall have to come.",
     cards: 3,
+    stand_in: Some(
+        "Two cards were given. A virtual card in this program plays C, the outsider. Its certificates \
+         end at the virtual root: where A and B are genuine devices, they and C refuse each other for \
+         that alone.",
+    ),
     run,
     meaning: &[
         "Plan it before the first key: only keys that are made in an XKEK domain, or came into one, \
@@ -21,6 +26,9 @@ pub(super) static DRILL: Drill = Drill {
         "Whoever may use the group signer decides which devices are in the group. Keep it in an HSM of \
          its own, guard its PIN as you guard the DKEK shares, and check the serial of each device \
          before you sign for it.",
+        "sc-hsm-tool knows nothing of XKEK. The commands are those above; the vendor's Smart Card Shell \
+         sends them, and `hsm2-harness drill xkek --cards pcsc:\"READER A\" pcsc:\"READER B\"` tries on two \
+         devices that may be erased whether their firmware does what this account says.",
         "No custodian has to come and no share exists: the KEK is agreed on by the devices and never \
          leaves them. So nothing outside can open a wrapped key, and nothing outside can replace a \
          lost group: with the last member all its keys are gone. Have two members, or more.",
@@ -42,6 +50,7 @@ const TRAVELLER: u8 = 3;
 const RESIDENT: u8 = 4;
 
 fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
+    one_root(scene)?;
     two_slots(scene)?;
     let signer = group_signer(scene, A)?;
     memberships(scene, &signer)?;
@@ -52,17 +61,24 @@ fn run(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     clear(scene, &public, &blob)
 }
 
+/// Found before a card is erased: a genuine device and a virtual one never trust each other.
+pub(super) fn one_root(scene: &mut Scene<'_>) -> Result<(), DrillError> {
+    let one = scene.one_root(A, B)?;
+    let expected = "certificates of A and B that end at one root, or they never trust each other";
+    scene.check(one, expected, "their roots differ; nothing was erased")
+}
+
 fn two_slots(scene: &mut Scene<'_>) -> Result<(), DrillError> {
     scene.step(
         "Set up three cards with two slots each, and a DKEK of its own in slot 0",
         "A key domain lives in a slot, and a card can have several: the DKEK of its custodians and \
          the XKEK stand side by side. C is there to be refused.",
-    );
+    )?;
     for (who, name) in [(A, "Alpha"), (B, "Beta"), (C, "Gamma")] {
         scene.initialise(who, 2)?;
         scene.dkek(who, DKEK, &Custody::new(name, 2))?;
     }
-    scene.holds()
+    Ok(())
 }
 
 /// Makes the key that is the group's identity.
@@ -71,7 +87,7 @@ fn group_signer(scene: &mut Scene<'_>, who: Who) -> Result<Request, DrillError> 
         "Make the group signer on A",
         "A group is identified by one public key; whoever that key vouches for is a member. Any \
          SmartCard-HSM can hold it, here it is A.",
-    );
+    )?;
     let signing = Attributes {
         domain: None,
         algorithms: &[ECDSA_SHA_256],
@@ -114,7 +130,7 @@ fn memberships(scene: &mut Scene<'_>, signer: &Request) -> Result<(), DrillError
         "Sign memberships for A and B and present them in slot 1",
         "A membership names one device by its device key, so it works on that device only. The card \
          checks the certificates of the signer's device first, then the signature.",
-    );
+    )?;
     scene.caution(
         "The vendor names the actions \"create XKEK domain\" and \"clear KEK\" but publishes no bytes. \
          P1 = 02 and 04 are those of a compatible card, and no record of a genuine card shows the whole \
@@ -124,13 +140,13 @@ fn memberships(scene: &mut Scene<'_>, signer: &Request) -> Result<(), DrillError
     let for_b = membership(scene, (A, signer), B)?;
     join(scene, A, A, &for_a)?;
     join(scene, B, A, &for_b)?;
-    let chain = scene.chain(A)?;
-    scene.on(C, |card| card.trust(&chain))?;
-    let foreign = "the membership names B's device key, not C's";
-    scene.refused(C, StatusWord::NOT_SATISFIED, foreign, |card| {
-        card.join(XKEK, &for_b)
-    })?;
-    scene.holds()
+    if scene.introduce(C, A)? {
+        let foreign = "the membership names B's device key, not C's";
+        scene.refused(C, StatusWord::NOT_SATISFIED, foreign, |card| {
+            card.join(XKEK, &for_b)
+        })?;
+    }
+    Ok(())
 }
 
 fn exchange_key(scene: &mut Scene<'_>, who: Who) -> Result<Request, DrillError> {
@@ -148,7 +164,7 @@ fn agree(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "Each card combines its own exchange key with the other's public one (ECDH) and arrives at \
          the same KEK, which neither shows. The request names the group, so a key made outside it \
          is of no use.",
-    );
+    )?;
     let of_a = exchange_key(scene, A)?;
     let of_b = exchange_key(scene, B)?;
     let (chain_a, chain_b) = (scene.chain(A)?, scene.chain(B)?);
@@ -161,7 +177,7 @@ fn agree(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "Both show KCV {kcv} in slot 1. A took the request in one command, B in blocks through EF 2F10, \
          the way for readers that cut long commands: the result is the same."
     ));
-    scene.holds()
+    Ok(())
 }
 
 fn travel(scene: &mut Scene<'_>) -> Result<(PublicKey, Vec<u8>), DrillError> {
@@ -169,7 +185,7 @@ fn travel(scene: &mut Scene<'_>) -> Result<(PublicKey, Vec<u8>), DrillError> {
         "Make a key in A's XKEK domain and take it to B",
         "A key is bound to a domain when it is made. It leaves the card encrypted under the KEK of \
          that domain, and enters any card that holds the same KEK.",
-    );
+    )?;
     let bound = Attributes {
         domain: Some(XKEK),
         algorithms: &[],
@@ -181,16 +197,15 @@ fn travel(scene: &mut Scene<'_>) -> Result<(PublicKey, Vec<u8>), DrillError> {
     scene.label(B, TRAVELLER, "signing key from A")?;
     scene.signs(B, TRAVELLER, &public, "the public key that A named")?;
     scene.signs(A, TRAVELLER, &public, "the same key, which A still has")?;
-    scene.holds()?;
     Ok((public, blob))
 }
 
 fn outsider(scene: &mut Scene<'_>, blob: &[u8]) -> Result<(), DrillError> {
     scene.step(
         "Try to let C in, from outside the group",
-        "The group must be closed. C has a group of its own, with its own signer, and trusts A and \
-         B as genuine devices: none of that helps.",
-    );
+        "The group must be closed. C has a group of its own, with its own signer and exchange key: \
+         none of that helps.",
+    )?;
     let agreed = scene.same_kek([(A, XKEK), (B, XKEK)], "XKEK-1")?;
     scene.refused(
         C,
@@ -207,17 +222,17 @@ fn outsider(scene: &mut Scene<'_>, blob: &[u8]) -> Result<(), DrillError> {
     let own = membership(scene, (C, &signer), C)?;
     join(scene, C, C, &own)?;
     let of_c = exchange_key(scene, C)?;
-    let chain = scene.chain(C)?;
-    scene.on(B, |card| card.trust(&chain))?;
-    let other = "C's exchange key names another group than B's slot 1";
-    scene.refused(B, StatusWord::NOT_FOUND, other, |card| {
-        card.derive_xkek(EXCHANGE, &of_c)
-    })?;
+    if scene.introduce(B, C)? {
+        let other = "C's exchange key names another group than B's slot 1";
+        scene.refused(B, StatusWord::NOT_FOUND, other, |card| {
+            card.derive_xkek(EXCHANGE, &of_c)
+        })?;
+    }
     let after = scene.same_kek([(A, XKEK), (B, XKEK)], "XKEK-1")?;
     let (expected, found) = (format!("KCV {agreed} as before"), format!("it is {after}"));
     scene.check(after == agreed, expected, found)?;
     scene.shown("The refused attempt left the KEK of A and B as it was.");
-    scene.holds()
+    Ok(())
 }
 
 fn dkek_keys_stay(scene: &mut Scene<'_>) -> Result<(), DrillError> {
@@ -225,7 +240,7 @@ fn dkek_keys_stay(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "Try to send a key of A's DKEK domain by XKEK",
         "This is the wish behind most questions: keys exist already, under the DKEK. But a key is \
          wrapped under the KEK of its own domain only, and no command moves it to another.",
-    );
+    )?;
     let bound = Attributes {
         domain: Some(DKEK),
         algorithms: &[],
@@ -246,7 +261,7 @@ fn dkek_keys_stay(scene: &mut Scene<'_>) -> Result<(), DrillError> {
         "B has another DKEK, and its XKEK has another check value",
         |card| card.unwrap_key(RESIDENT, &blob),
     )?;
-    scene.holds()
+    Ok(())
 }
 
 /// Makes A and B members of one group and lets them agree on a KEK in slot 1.
@@ -275,7 +290,7 @@ fn clear(scene: &mut Scene<'_>, public: &PublicKey, blob: &[u8]) -> Result<(), D
         "Clear the KEK on both cards",
         "After a transfer the KEK has no more work to do. Without it nothing leaves or enters the \
          domain, and the keys in it go on working.",
-    );
+    )?;
     scene.on(A, |card| card.clear_kek(XKEK))?;
     scene.on(B, |card| card.clear_kek(XKEK))?;
     scene.signs(B, TRAVELLER, public, "the public key that A named")?;
@@ -287,7 +302,7 @@ fn clear(scene: &mut Scene<'_>, public: &PublicKey, blob: &[u8]) -> Result<(), D
         "the wrapped key from before does not come back without its KEK",
         |card| card.unwrap_key(TRAVELLER, blob),
     )?;
-    scene.holds()
+    Ok(())
 }
 
 fn no_kek<T>(
