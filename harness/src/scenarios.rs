@@ -61,11 +61,15 @@ mod sign;
 mod symmetric;
 mod tables;
 mod timing;
+mod trust;
 mod uses;
 mod vectors;
 mod verify;
 mod wrap;
 mod xkek;
+
+#[cfg(test)]
+pub(crate) mod pairs;
 
 use crate::scenario::{List, Scenario};
 
@@ -82,6 +86,7 @@ pub fn all() -> Vec<Scenario> {
         pins::add,
         pin_forms::add,
         pka::add,
+        trust::add,
         challenge::add,
         channel::add,
         files::add,

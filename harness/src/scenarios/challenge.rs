@@ -18,6 +18,20 @@ pub(super) fn add(list: &mut List) {
         });
     }
 
+    for (what, command, word) in [
+        ("without_le_is_6700", "00840000", 0x6700),
+        ("data_is_6700", "00840000 01 00 08", 0x6700),
+        ("other_p1_is_6a86", "00840100 08", 0x6a86),
+        ("other_p2_is_6a86", "00840001 08", 0x6a86),
+    ] {
+        list.add(
+            format!("challenge.form.{what}"),
+            format!("GET CHALLENGE in the form {command} answers {word:04X}"),
+        )
+        .source("ISO 7816-4, table 6")
+        .run(move |t| t.refused(command, word));
+    }
+
     list.add(
         "challenge.random.differs_each_time",
         "Two challenges of 32 bytes differ",

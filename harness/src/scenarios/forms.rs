@@ -49,14 +49,10 @@ const SCRIPTS: &[Script] = &[
         lines: "80580000 (00) 00 > 6700" },
     Script { id: "forms.enumerate.other_p1_is_6a86", title: "ENUMERATE OBJECTS with another P1 answers 6A86", source: ISO, start: Fresh,
         lines: "80580100 000000 > 6A86" },
+    Script { id: "forms.enumerate.le_of_the_list_is_enough", title: "ENUMERATE OBJECTS with an Le of just the list answers the list", source: "(inferred)", start: Fresh,
+        lines: "80580000 04 > 2F02CC00 9000" },
     Script { id: "forms.enumerate.small_le_is_6700", title: "ENUMERATE OBJECTS with an Le below the list answers 6700", source: "(inferred)", start: Fresh,
         lines: "80580000 01 > 6700" },
-    Script { id: "forms.challenge.without_le_is_6700", title: "GET CHALLENGE without Le answers 6700", source: ISO, start: Fresh,
-        lines: "00840000 > 6700" },
-    Script { id: "forms.challenge.data_is_6700", title: "GET CHALLENGE with data answers 6700", source: ISO, start: Fresh,
-        lines: "00840000 (00) 08 > 6700" },
-    Script { id: "forms.challenge.other_p2_is_6a86", title: "GET CHALLENGE with another P2 answers 6A86", source: ISO, start: Fresh,
-        lines: "00840001 08 > 6A86" },
 ];
 
 pub(super) fn add(list: &mut List) {

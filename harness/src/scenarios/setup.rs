@@ -77,6 +77,16 @@ const SCRIPTS: &[Script] = &[
                 80520000 00 > * 9000" },
 ];
 
+/// About the information query, which firmware before 2.4 does not have.
+#[rustfmt::skip]
+const QUERY: &[Script] = &[
+    Script { id: "setup.query.tells_memory_and_version", title: "The query of INITIALIZE DEVICE answers and ends no login", source: "vendor Java card service, from firmware 2.4", start: Fresh,
+        lines: "LOGIN
+                80500000 00 > * 9000
+                00200081 > 9000" },
+];
+
 pub(super) fn add(list: &mut List) {
+    script::add(list, QUERY, &["information-query"]);
     script::add(list, SCRIPTS, &["expendable-pin"]);
 }

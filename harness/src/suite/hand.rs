@@ -1,5 +1,7 @@
 //! A card in the hand of a scenario.
 
+use std::time::Duration;
+
 use super::bench::{Answer, Stop};
 use super::wire::{Exchange, Log, Wire};
 use crate::apdu::{Apdu, Bytes, apdu};
@@ -59,6 +61,12 @@ impl Hand {
     #[must_use]
     pub fn last_micros(&self) -> u64 {
         self.log.last_micros()
+    }
+
+    /// How long the card took for the last command, as exactly as the clock tells.
+    #[must_use]
+    pub fn last_took(&self) -> Duration {
+        self.log.last_took()
     }
 
     /// Hands the exchanges out and begins anew.

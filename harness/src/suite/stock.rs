@@ -15,21 +15,21 @@ use crate::transport::embedded::{Embedded, EmbeddedError, Snapshot};
 
 type Shelf = Arc<OnceLock<Result<Snapshot, String>>>;
 
+/// What was prepared. It is the same in every run of this process, so that all share it.
+static SHELVES: Mutex<BTreeMap<(char, Start), Shelf>> = Mutex::new(BTreeMap::new());
+
 /// Puts something between a card and its scenario, such as an error.
 pub type Tamper = Arc<dyn Fn(Box<dyn Target>) -> Box<dyn Target> + Send + Sync>;
 
 /// All prepared cards.
 #[derive(Default)]
 pub struct Stock {
-    shelves: Mutex<BTreeMap<(char, Start), Shelf>>,
     tamper: Option<Tamper>,
 }
 
 impl std::fmt::Debug for Stock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stock")
-            .field("shelves", &self.shelves)
-            .finish_non_exhaustive()
+        f.debug_struct("Stock").finish_non_exhaustive()
     }
 }
 
@@ -60,10 +60,7 @@ impl Stock {
     /// tests of the suite make broken cards.
     #[must_use]
     pub fn tampered(tamper: Option<Tamper>) -> Self {
-        Self {
-            shelves: Mutex::default(),
-            tamper,
-        }
+        Self { tamper }
     }
 
     /// A card that is at this start, with the applet selected.
@@ -96,7 +93,7 @@ impl Stock {
             fixture::begin(&mut hand, start)?;
             return Ok(hand);
         }
-        let shelf = self.shelf(name, start);
+        let shelf = shelf(name, start);
         // Whoever comes first prepares; others who want the same wait, all others do not.
         let kept = shelf.get_or_init(|| prepare(name, start).map_err(|stop| format!("{stop:?}")));
         let snapshot = match kept {
@@ -108,16 +105,16 @@ impl Stock {
         fixture::begin(&mut hand, start)?;
         Ok(hand)
     }
+}
 
-    fn shelf(&self, name: char, start: Start) -> Shelf {
-        // What anybody's card may be is best the fullest that there is.
-        let start = match start {
-            Start::AsFound | Start::LoggedIn => Start::Keys,
-            other => other,
-        };
-        let mut shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
-        shelves.entry((name, start)).or_default().clone()
-    }
+fn shelf(name: char, start: Start) -> Shelf {
+    // What anybody's card may be is best the fullest that there is.
+    let start = match start {
+        Start::AsFound | Start::LoggedIn => Start::Keys,
+        other => other,
+    };
+    let mut shelves = SHELVES.lock().unwrap_or_else(PoisonError::into_inner);
+    shelves.entry((name, start)).or_default().clone()
 }
 
 fn prepare(name: char, start: Start) -> Result<Snapshot, Stop> {

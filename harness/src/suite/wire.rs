@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use hsm2_emulator::trace::blank::{Blanker, starred};
 use hsm2_emulator::trace::clock::rfc3339;
@@ -45,6 +45,9 @@ pub struct Exchange {
     /// How long the card took, in microseconds.
     #[serde(default)]
     pub micros: u64,
+    /// The same as exactly as the clock of this machine tells; in no report.
+    #[serde(skip)]
+    pub took: Duration,
     /// What the guard said, on a device that somebody uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<String>,
@@ -82,6 +85,15 @@ impl Log {
     pub fn last_micros(&self) -> u64 {
         let exchanges = self.0.borrow();
         exchanges.last().map_or(0, |exchange| exchange.micros)
+    }
+
+    /// How long the card took for the last command, as exactly as the clock tells.
+    #[must_use]
+    pub fn last_took(&self) -> Duration {
+        let exchanges = self.0.borrow();
+        exchanges
+            .last()
+            .map_or(Duration::ZERO, |exchange| exchange.took)
     }
 
     /// The last command in words, for findings.
@@ -171,7 +183,8 @@ impl Target for Wire {
         }
         let begun = Instant::now();
         let response = self.target.transmit(command);
-        exchange.micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        exchange.took = begun.elapsed();
+        exchange.micros = u64::try_from(exchange.took.as_micros()).unwrap_or(u64::MAX);
         let answer = response.as_deref().unwrap_or_default();
         let blanks = self.blanker.blanks(command, answer);
         exchange.command = starred(command, &blanks.command);
