@@ -123,6 +123,27 @@ const SCRIPTS: &[Script] = &[
                 00D7CF01 (54(0000) 53(AABB)) > 9000
                 00D60001 (CC) > 9000
                 00B1CF01 (54(0001)) 01 > CC 9000" },
+    Script { id: "access.update.even_form_behind_the_end_is_6b00", title: "UPDATE BINARY D6 behind the end of the file answers 6B00", source: "ISO 7816-4, table 6 (inferred)", start: Fresh,
+        lines: "LOGIN
+                00D7CF01 (54(0000) 53(AA)) > 9000
+                00D60002 (BB) > 6B00
+                00D60001 (BB) > 9000
+                00B1CF01 (54(0000)) 02 > AABB 9000" },
+    Script { id: "access.update.even_form_needs_the_pin", title: "UPDATE BINARY D6 without login answers 6982 and changes nothing", source: HOSTS, start: Fresh,
+        lines: "LOGIN
+                00D7CF01 (54(0000) 53(AA)) > 9000
+                SELECT
+                00A40000 (CF01) 00 > * 9000
+                00D60000 (BB) > 6982
+                00B1CF01 (54(0000)) 01 > AA 9000" },
+    Script { id: "access.update.even_form_of_the_device_certificates_is_6982", title: "UPDATE BINARY D6 of EF 2F02 answers 6982 to the user, too", source: HOSTS, start: Fresh,
+        lines: "LOGIN
+                00A40000 (2F02) 00 > * 9000
+                00D60000 (BB) > 6982" },
+    Script { id: "access.update.even_form_without_data_is_6700", title: "UPDATE BINARY D6 without data answers 6700", source: FORM, start: Fresh,
+        lines: "LOGIN
+                00D7CF01 (54(0000) 53(AA)) > 9000
+                00D60000 > 6700" },
     Script { id: "access.delete.other_p1_is_6a86", title: "DELETE FILE with another P1 answers 6A86", source: "OpenSC and OCF: 0200 and 0280", start: Fresh,
         lines: "LOGIN
                 00E40000 (CF01) > 6A86" },
@@ -136,7 +157,32 @@ const SCRIPTS: &[Script] = &[
                 00A40000 (CF01) 00 > 6A82" },
 ];
 
+/// Hosts read on until nothing more comes; how a card says so differs.
+fn end_of_file(list: &mut List) {
+    list.add(
+        "access.read.whole_file_ends_with_9000_or_6282",
+        "READ BINARY of a whole file with an Le above its length gives all of it, with 9000 or 6282",
+    )
+    .source("recorded: 6282 on firmware 4.1; hosts take both")
+    .needs("extended-length")
+    .run(|t| {
+        let read = apdu(0x00b1_2f02).data([0x54, 2, 0, 0]);
+        let answer = t.send(read.clone().all())?;
+        let status = answer.status;
+        let whole = answer.is_any(&[0x9000, 0x6282])?;
+        let exact = t.send(read.le(whole.len()))?;
+        let at_the_end = exact.status;
+        let again = exact.is_any(&[0x9000, 0x6282])?;
+        t.same("the file", whole, again)?;
+        t.observe(format!(
+            "a read past the end answers {status:04X}, one up to the end {at_the_end:04X}"
+        ));
+        Ok(())
+    });
+}
+
 pub(super) fn add(list: &mut List) {
     classes(list);
+    end_of_file(list);
     script::add(list, SCRIPTS, &[]);
 }

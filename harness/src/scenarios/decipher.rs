@@ -28,6 +28,7 @@ pub(super) fn add(list: &mut List) {
             format!("DECIPHER with algorithm {algorithm:02X} and key {name} answers 6A81"),
         )
         .source("recorded for 10, 11 and 99 on RSA and EC keys (inferred for DECIPHER)")
+        .needs(super::symmetric::need_of(name))
         .start(Start::Keys)
         .run(move |t| {
             let key = fixture::key(name)?;
@@ -41,11 +42,33 @@ pub(super) fn add(list: &mut List) {
     .source("recorded for WRAP KEY (inferred for DECIPHER)")
     .start(Start::Domains)
     .run(|t| t.refused(decipher(0xfe, 0x21, &[7; 256]), 0x6a88));
+    for (algorithm, name) in [(0x21, "rsa-2048"), (0x22, "rsa-2048"), (0x80, "secp256r1")] {
+        list.add(
+            format!("decipher.data.missing_for_{algorithm:02X}_is_6700"),
+            format!("DECIPHER with algorithm {algorithm:02X} without data, or with an Le too small, answers 6700"),
+        )
+        .source("ISO 7816-4, 5.6 (inferred)")
+        .needs(super::symmetric::need_of(name))
+        .start(Start::Keys)
+        .run(move |t| {
+            let key = fixture::key(name)?;
+            let command = apdu(0x8062_0000).p1(key.id).p2(algorithm);
+            t.refused(command.clone().le(256), 0x6700)?;
+            let block = if name == "secp256r1" {
+                key.ec()?.public().to_vec()
+            } else {
+                let (n, e) = key.rsa()?;
+                judge::rsa_encrypt(&n, &e, RsaPadding::Pkcs1, b"message")?
+            };
+            t.refused(command.data(block).le(6), 0x6700)
+        });
+    }
     list.add(
         "decipher.login.needed",
         "DECIPHER without login answers 6982",
     )
     .source("OpenSC card-sc-hsm.c")
+    .needs("rsa-2048")
     .start(Start::Keys)
     .run(|t| {
         t.select()?;

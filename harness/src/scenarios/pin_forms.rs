@@ -46,6 +46,16 @@ const SCRIPTS: &[Script] = &[
         lines: "00240081 (PIN 3030303030) > 6A80
                 SELECT
                 00200081 (PIN) > 9000" },
+    Script { id: "pin_forms.change.wrong_so_pin_costs_a_try", title: "CHANGE REFERENCE DATA of the SO-PIN with a wrong one costs one of fifteen tries", source: ISO, start: Fresh,
+        lines: "00240088 (3030303030303030 SO) > 63CE
+                00200088 > 63CE
+                00240088 (SO SO) > 9000
+                SELECT
+                00200088 > 63CF" },
+    Script { id: "pin_forms.change.so_pin_of_another_length_is_6a80", title: "An SO-PIN has eight bytes: others answer 6A80 and cost no try", source: FORM, start: Fresh,
+        lines: "00240088 (SO 31323334353637) > 6A80
+                00240088 (SO 313233343536373839) > 6A80
+                00200088 > 63CF" },
     Script { id: "pin_forms.reset.unknown_p1_is_6a86", title: "RESET RETRY COUNTER with P1 04 answers 6A86", source: ISO, start: Fresh,
         lines: "002C0481 (SO) > 6A86" },
     Script { id: "pin_forms.reset.so_pin_cannot_be_reset_is_6a88", title: "RESET RETRY COUNTER of the SO-PIN answers 6A88", source: "nobody stands above it (inferred)", start: Fresh,

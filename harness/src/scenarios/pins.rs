@@ -1,8 +1,8 @@
 //! Changing PINs and getting over a blocked one.
 
 use crate::apdu::apdu;
+use crate::card::cvc::object;
 use crate::scenario::{Effect, List, Start};
-use crate::suite::fixture::{PIN, SO_PIN};
 use crate::suite::hand::verify;
 
 const NEW: &[u8] = b"19283746";
@@ -13,14 +13,16 @@ pub(super) fn add(list: &mut List) {
         "After CHANGE REFERENCE DATA the new user PIN, of another length, logs in",
     )
     .source("OpenSC card-sc-hsm.c: old and new one after the other")
+    .needs("expendable-pin")
     .effect(Effect::Wipes)
     .start(Start::Fresh)
     .run(|t| {
-        t.refused(apdu(0x0024_0081).parts(&[PIN, NEW]), 0x9000)?;
+        let pin = t.pin()?;
+        t.refused(apdu(0x0024_0081).parts(&[pin.expose(), NEW]), 0x9000)?;
         // The change itself logs in.
         t.refused(apdu(0x0020_0081), 0x9000)?;
         t.select()?;
-        t.refused(verify(PIN), 0x63c2)?;
+        t.refused(verify(pin.expose()), 0x63c2)?;
         t.refused(verify(NEW), 0x9000)
     });
 
@@ -29,11 +31,12 @@ pub(super) fn add(list: &mut List) {
         "CHANGE REFERENCE DATA with a wrong old user PIN answers 63C2 and changes nothing",
     )
     .source("ISO 7816-4, 11.6.7")
+    .needs("expendable-pin")
     .effect(Effect::Wipes)
     .start(Start::Fresh)
     .run(|t| {
         t.refused(apdu(0x0024_0081).parts(&[b"000000", NEW]), 0x63c2)?;
-        t.refused(verify(PIN), 0x9000)
+        t.login()
     });
 
     list.add(
@@ -45,11 +48,12 @@ pub(super) fn add(list: &mut List) {
     .effect(Effect::Wipes)
     .start(Start::Fresh)
     .run(|t| {
-        t.refused(apdu(0x0024_0088).parts(&[&SO_PIN, b"87654321"]), 0x9000)?;
-        t.refused(apdu(0x002c_0081).parts(&[&SO_PIN, NEW]), 0x63ce)?;
+        let so_pin = t.so_pin()?;
+        t.refused(apdu(0x0024_0088).parts(&[&so_pin, b"87654321"]), 0x9000)?;
+        t.refused(apdu(0x002c_0081).parts(&[&so_pin, NEW]), 0x63ce)?;
         t.refused(apdu(0x002c_0081).parts(&[b"87654321", NEW]), 0x9000)?;
         // Back at once: the next scenario initialises the card with the one it knows.
-        t.refused(apdu(0x0024_0088).parts(&[b"87654321", &SO_PIN]), 0x9000)?;
+        t.refused(apdu(0x0024_0088).parts(&[b"87654321", &so_pin]), 0x9000)?;
         t.select()?;
         t.refused(verify(NEW), 0x9000)
     });
@@ -63,10 +67,11 @@ pub(super) fn add(list: &mut List) {
     .effect(Effect::Wipes)
     .start(Start::Fresh)
     .run(|t| {
+        let so_pin = t.so_pin()?;
         t.refused(verify(b"000000"), 0x63c2)?;
         t.refused(verify(b"000000"), 0x63c1)?;
         t.refused(verify(b"000000"), 0x6983)?;
-        t.refused(apdu(0x002c_0081).parts(&[&SO_PIN, NEW]), 0x9000)?;
+        t.refused(apdu(0x002c_0081).parts(&[&so_pin, NEW]), 0x9000)?;
         t.select()?;
         t.refused(apdu(0x0020_0081), 0x63c3)?;
         t.refused(verify(NEW), 0x9000)
@@ -81,11 +86,12 @@ pub(super) fn add(list: &mut List) {
     .effect(Effect::Wipes)
     .start(Start::Fresh)
     .run(|t| {
+        let so_pin = t.so_pin()?;
         t.refused(verify(b"000000"), 0x63c2)?;
-        t.refused(apdu(0x002c_0181).data(SO_PIN), 0x9000)?;
+        t.refused(apdu(0x002c_0181).data(so_pin), 0x9000)?;
         t.select()?;
         t.refused(apdu(0x0020_0081), 0x63c3)?;
-        t.refused(verify(PIN), 0x9000)
+        t.login()
     });
 
     list.add(
@@ -99,7 +105,7 @@ pub(super) fn add(list: &mut List) {
     .run(|t| {
         t.refused(apdu(0x002c_0081).parts(&[b"00000000", NEW]), 0x63ce)?;
         t.refused(apdu(0x0020_0088), 0x63ce)?;
-        t.refused(verify(PIN), 0x9000)
+        t.login()
     });
 
     list.add(
@@ -112,14 +118,13 @@ pub(super) fn add(list: &mut List) {
     .start(Start::Keys)
     .run(|t| {
         let before = t.objects()?;
-        let parts: [&[u8]; 5] = [
-            &[0x80, 2, 0, 1, 0x81, 6],
-            PIN,
-            &[0x82, 8],
-            b"00000000",
-            &[0x91, 1, 3],
+        let data = [
+            object(0x80, &[&[0, 1]]),
+            object(0x81, &[t.pin()?.expose()]),
+            object(0x82, &[b"00000000"]),
+            object(0x91, &[&[3]]),
         ];
-        t.refused(apdu(0x8050_0000).parts(&parts), 0x63ce)?;
+        t.refused(apdu(0x8050_0000).data(data.concat()), 0x63ce)?;
         let after = t.objects()?;
         t.check(before == after, "the objects from before", || {
             format!("{after:04X?}")
@@ -135,12 +140,58 @@ pub(super) fn add(list: &mut List) {
     .run(|t| t.refused(apdu(0x8054_0000).le(256), 0x6d00));
 
     list.add(
-        "pins.trust.unknown_name_is_6a88",
-        "MANAGE SECURITY ENVIRONMENT with a name that nobody has answers 6A88",
+        "pins.so_pin.last_wrong_try_blocks_for_good",
+        "The fifteenth wrong SO-PIN answers 6983, and no command takes the right one afterwards",
     )
-    .source("OpenSC card-sc-hsm.c goes on with the certificate then")
+    .source("vendor: fifteen tries, then the device cannot be initialised any more")
+    .needs("expendable-pin")
+    .effect(Effect::Wipes)
+    .start(Start::Virgin)
     .run(|t| {
-        let data = crate::card::cvc::object(0x83, &[b"XXNOBODY00001"]);
-        t.refused(apdu(0x0022_81b6).data(data), 0x6a88)
+        let (pin, so_pin) = (t.pin()?, t.so_pin()?);
+        let initialize = [
+            object(0x80, &[&[0, 1]]),
+            object(0x81, &[pin.expose()]),
+            object(0x82, &[&so_pin]),
+            object(0x91, &[&[3]]),
+        ]
+        .concat();
+        t.refused(apdu(0x8050_0000).data(&initialize), 0x9000)?;
+        t.select()?;
+        // Each command with an SO-PIN costs a try of the same counter.
+        let wrong = b"00000000";
+        let commands = [
+            apdu(0x0020_0088).data(wrong),
+            apdu(0x002c_0181).data(wrong),
+            apdu(0x0024_0088).parts(&[wrong, &so_pin]),
+        ];
+        for (left, command) in (1..15).rev().zip(commands.iter().cycle()) {
+            t.refused(command, 0x63c0 | left)?;
+        }
+        t.refused(apdu(0x0020_0088).data(wrong), 0x6983)?;
+        t.refused(apdu(0x0020_0088), 0x6983)?;
+        t.refused(apdu(0x0020_0088).data(so_pin), 0x6983)?;
+        t.refused(apdu(0x002c_0181).data(so_pin), 0x6983)?;
+        t.refused(apdu(0x002c_0081).parts(&[&so_pin, NEW]), 0x6983)?;
+        t.refused(apdu(0x0024_0088).parts(&[&so_pin, &so_pin]), 0x6983)?;
+        t.refused(apdu(0x8050_0000).data(initialize), 0x6983)?;
+        t.login()
+    });
+
+    list.add(
+        "pins.change.blocked_is_6983",
+        "CHANGE REFERENCE DATA spends the tries of the user PIN and answers 6983 at the last",
+    )
+    .source("ISO 7816-4, 11.6.7")
+    .needs("expendable-pin")
+    .effect(Effect::Wipes)
+    .start(Start::Fresh)
+    .run(|t| {
+        let pin = t.pin()?;
+        for word in [0x63c2, 0x63c1, 0x6983] {
+            t.refused(apdu(0x0024_0081).parts(&[b"000000", NEW]), word)?;
+        }
+        t.refused(apdu(0x0024_0081).parts(&[pin.expose(), NEW]), 0x6983)?;
+        t.refused(verify(pin.expose()), 0x6983)
     });
 }

@@ -1,7 +1,7 @@
 //! INITIALIZE DEVICE: what it takes, what it refuses, and that its options hold.
 
 use super::script::{self, Script};
-use crate::scenario::{List, Start::Fresh, Start::Virgin};
+use crate::scenario::{List, Start, Start::Fresh, Start::Virgin};
 
 const HOSTS: &str = "OpenSC card-sc-hsm.c and sc-hsm-embedded's key generator";
 const INFERRED: &str = "the form that hosts send, violated (inferred)";
@@ -52,6 +52,25 @@ const SCRIPTS: &[Script] = &[
                 SELECT
                 00B1CF01 (54(0000)) 01 > AA 9000
                 LOGIN" },
+    Script { id: "setup.tries.more_than_the_length_allows_are_6a80", title: "Six digits have three tries at most, seven five, eight and more ten; none is no number", source: "sc-hsm-tool.c refuses more before it sends them (the word inferred)", start: Fresh,
+        lines: "80500000 (80(0001) 81(313131313131) 82(SO) 91(04)) > 6A80
+                80500000 (80(0001) 81(31313131313131) 82(SO) 91(06)) > 6A80
+                80500000 (80(0001) 81(3131313131313131) 82(SO) 91(0B)) > 6A80
+                80500000 (80(0001) 81(PIN) 82(SO) 91(00)) > 6A80
+                80500000 (80(0001) 81(PIN) 82(SO) 91(0003)) > 6A80
+                80500000 (80(0001) 81(3131313131313131) 82(SO) 91(0A)) > 9000
+                SELECT
+                00200081 > 63CA" },
+    Script { id: "setup.options.unknown_are_6a80", title: "Options that no host names, or of another length than two bytes, answer 6A80", source: INFERRED, start: Fresh,
+        lines: "80500000 (80(0041) 81(PIN) 82(SO) 91(03)) > 6A80
+                80500000 (80(8001) 81(PIN) 82(SO) 91(03)) > 6A80
+                80500000 (80(01) 81(PIN) 82(SO) 91(03)) > 6A80
+                80500000 (80(000001) 81(PIN) 82(SO) 91(03)) > 6A80" },
+    Script { id: "setup.again.erases_keys_and_domains", title: "INITIALIZE with the right SO-PIN erases every key and key domain", source: HOSTS, start: Start::Keys,
+        lines: "80500000 (80(0001) 81(PIN) 82(SO) 91(03) 97(04)) > 9000
+                80580000 000000 > 2F02CC00 9000
+                80680170 (00000000000000000000000000000000) 00 > 6A88
+                80520000 00 > 6A88" },
     Script { id: "setup.option_0001.absent_disables_reset", title: "Without option 0001 RESET RETRY COUNTER answers 6985, with the right SO-PIN too", source: "recorded on firmware 4.1: options 0000 refuse it", start: Fresh,
         lines: "80500000 (80(0000) 81(PIN) 82(SO) 91(03)) > 9000
                 002C0081 (SO PIN) > 6985

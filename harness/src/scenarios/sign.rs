@@ -154,6 +154,7 @@ fn add_refusals(list: &mut List) {
             format!("SIGN with algorithm {algorithm:02X} and key {name} answers 6A81"),
         )
         .source("recorded for 10, 11 and 99 on RSA and EC keys (inferred for SIGN)")
+        .needs(super::symmetric::need_of(name))
         .start(Start::Keys)
         .run(move |t| {
             let key = fixture::key(name)?;

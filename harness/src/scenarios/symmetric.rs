@@ -33,6 +33,15 @@ const MALFORMED: [(&str, &[u8]); 6] = [
     ("unknown_object", &[0x9f, 0]),
 ];
 
+/// The capability that a key of the fixture takes.
+pub(super) fn need_of(name: &str) -> String {
+    match name {
+        aes if aes.starts_with("aes-") => "aes".into(),
+        rsa if rsa.starts_with("rsa-") => rsa.into(),
+        curve => format!("curve-{curve}"),
+    }
+}
+
 fn cipher(key: u8, algorithm: u8, data: &[u8]) -> Apdu {
     apdu(0x8078_0000).p1(key).p2(algorithm).data(data).le(1024)
 }
@@ -99,6 +108,7 @@ fn add_refusals(list: &mut List) {
         )
         .source("recorded: 10, 11 and 99 on RSA and EC keys (the others inferred)")
         .needs("aes")
+        .needs(need_of(name))
         .start(Start::Keys)
         .run(move |t| {
             let key = fixture::key(name)?;
@@ -113,6 +123,22 @@ fn add_refusals(list: &mut List) {
     .needs("aes")
     .start(Start::Domains)
     .run(|t| t.refused(cipher(0xfe, 0x10, &[7; 16]), 0x6a88));
+    list.add(
+        "symmetric.data.missing_is_6700",
+        "80 78 without data, or with an Le that is too small, answers 6700",
+    )
+    .source("ISO 7816-4, 5.6 (inferred)")
+    .needs("aes")
+    .start(Start::Keys)
+    .run(|t| {
+        let key = fixture::key("aes-256")?;
+        for algorithm in [0x10, 0x11, 0x18] {
+            let command = apdu(0x8078_0000).p1(key.id).p2(algorithm);
+            t.refused(command.clone().le(256), 0x6700)?;
+            t.refused(command.data([7; 32]).le(15), 0x6700)?;
+        }
+        Ok(())
+    });
     list.add("symmetric.login.needed", "80 78 without login answers 6982")
         .source("all hosts log in before (inferred)")
         .needs("aes")
@@ -161,6 +187,19 @@ fn add_generation(list: &mut List) {
             t.refused(cipher(id, 0x10, &[7; 16]), 0x6a88)
         });
     }
+    list.add(
+        "generate_symmetric.domain.absent_is_6a88",
+        "GENERATE SYMMETRIC KEY for a key domain that is absent answers 6A88 and makes no key",
+    )
+    .source("compatible card (inferred)")
+    .needs("aes")
+    .needs("key-domains")
+    .effect(Effect::Wipes)
+    .start(Start::Domains)
+    .run(|t| {
+        t.refused(apdu(0x0048_09b2).data([0x92, 1, 1]), 0x6a88)?;
+        t.refused(cipher(9, 0x10, &[7; 16]), 0x6a88)
+    });
     list.add(
         "generate_symmetric.kind.unknown_is_6a86",
         "GENERATE SYMMETRIC KEY with a P2 other than B0, B1, B2 answers 6A86",

@@ -231,6 +231,19 @@ fn add_refusals(list: &mut List) {
         .start(Start::Keys)
         .run(move |t| t.refused(apdu(header), word));
     }
+    list.add(
+        "wrap.form.data_or_small_le_is_6700",
+        "WRAP KEY with data, or with an Le that is too small, answers 6700",
+    )
+    .source("ISO 7816-4, table 6 (inferred)")
+    .needs("dkek")
+    .start(Start::Keys)
+    .run(|t| {
+        let id = fixture::key("secp256r1")?.id;
+        t.refused(wrap(id).data([0]), 0x6700)?;
+        t.refused(wrap(id).le(256), 0x6700)?;
+        t.ok(wrap(id)).map(|_| ())
+    });
     for (what, header) in [("wrap", 0x8072_0192), ("unwrap", 0x8074_6493)] {
         list.add(
             format!("wrap.login.needed_to_{what}"),

@@ -135,6 +135,73 @@ pub(super) fn add(list: &mut List) {
     });
 
     list.add(
+        "xkek.membership.status_shows_the_group",
+        "The status of an XKEK domain has no check value before the agreement, and one UID on both cards",
+    )
+    .source(SOURCE)
+    .needs("xkek")
+    .effect(Effect::Wipes)
+    .start(Start::Domains)
+    .two_cards()
+    .run(|t| {
+        join(t)?;
+        let status = apdu(0x8052_0000).p2(SLOT).le(256);
+        let ours = t.ok(&status)?;
+        let theirs = t.other()?.ok(&status)?;
+        t.same("the status on both cards", &ours, theirs)?;
+        let Some((first, [0, 0, 0, 0, 0, 0, 0, 0, uid @ ..])) = ours.split_at_checked(2) else {
+            return Err(t.finding("two bytes, eight zeros, UID", hex::encode_upper(&ours)));
+        };
+        t.check(!uid.is_empty(), "a UID", || "none".into())?;
+        // What hosts do not read differs from card to card.
+        let first = hex::encode_upper(first);
+        t.observe(format!("the status begins with {first}, and the UID has {} bytes", uid.len()));
+        Ok(())
+    });
+
+    for (what, word) in [
+        ("malformed", 0x6a80),
+        ("without_selected_device", 0x6a88),
+        ("tampered", 0x6985),
+        ("into_an_existing_slot", 0x6a86),
+    ] {
+        list.add(
+            format!("xkek.membership.{what}_is_{word:04x}"),
+            format!(
+                "A membership that cannot be taken ({what}) answers {word:04X} and makes no domain"
+            ),
+        )
+        .source(SOURCE)
+        .needs("xkek")
+        .effect(Effect::Wipes)
+        .start(Start::Domains)
+        .run(move |t| {
+            let signer = signer(t)?;
+            let device = device_key(t)?;
+            let mut membership = membership(t, &signer, &device)?;
+            let chain = t.chain()?;
+            t.card().trust(&chain)?;
+            let mut slot = SLOT;
+            match what {
+                "malformed" => membership.truncate(membership.len() - 1),
+                "without_selected_device" => {
+                    t.select()?;
+                    t.login()?;
+                }
+                "into_an_existing_slot" => slot = 0,
+                _ => {
+                    if let Some(last) = membership.last_mut() {
+                        *last ^= 1;
+                    }
+                }
+            }
+            let join = apdu(0x8052_0200).p2(slot).data(membership).le(256);
+            t.refused(join, word)?;
+            t.refused(apdu(0x8052_0000).p2(SLOT).le(256), 0x6a88)
+        });
+    }
+
+    list.add(
         "xkek.membership.of_another_card_is_6985",
         "A membership that names another card's device key is refused with 6985",
     )

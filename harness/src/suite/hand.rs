@@ -31,6 +31,7 @@ pub struct Hand {
     card: Card,
     log: Log,
     secrets: Secrets,
+    is_virtual: bool,
 }
 
 impl Hand {
@@ -43,12 +44,20 @@ impl Hand {
         log: Log,
         secrets: Secrets,
     ) -> Self {
+        let is_virtual = guard.is_virtual();
         let wire = Wire::new(name, target, guard, log.clone());
         Self {
             card: Card::new(Box::new(wire)),
             log,
             secrets,
+            is_virtual,
         }
+    }
+
+    /// True for a virtual card, whose tries and keys nobody misses.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        self.is_virtual
     }
 
     /// How many exchanges there were.
