@@ -33,6 +33,8 @@
 //! - Judge with [`judge`](crate::judge), never with the emulator's code.
 //! - Assert the exact status word. Where generations differ, say what most do and write a departure
 //!   into `harness/profiles/`. `t.observe(...)` is for what is worth knowing and not wrong.
+//! - Each command of the virtual card has its scenarios; `pairs.rs` says which, and a test fails when
+//!   a command has none, or when they do not show it succeed and refuse.
 //! - Ids are `area.subject.expectation`. A loop over a table may add one scenario for each row. Name
 //!   each capability that some devices lack with `.needs(...)` and list it in the profiles.
 //! - `Effect` is about an owner's device: `ReadOnly` may run on any, `Creates` cleans up after itself

@@ -5,12 +5,17 @@ use crate::scenario::List;
 
 pub(super) fn add(list: &mut List) {
     for length in [1, 8, 16, 256, 1024] {
-        list.add(
-            format!("challenge.length.{length}_bytes"),
-            format!("GET CHALLENGE gives {length} bytes when asked for them, without a PIN"),
-        )
-        .source("OpenSC card-sc-hsm.c asks for up to 1024")
-        .run(move |t| {
+        let draft = list
+            .add(
+                format!("challenge.length.{length}_bytes"),
+                format!("GET CHALLENGE gives {length} bytes when asked for them, without a PIN"),
+            )
+            .source("OpenSC card-sc-hsm.c asks for up to 1024");
+        let draft = match length {
+            ..=256 => draft,
+            _ => draft.needs("extended-length"),
+        };
+        draft.run(move |t| {
             let random = t.ok(apdu(0x0084_0000).le(length))?;
             t.check(random.len() == length, &format!("{length} bytes"), || {
                 format!("{} bytes", random.len())

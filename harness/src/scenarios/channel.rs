@@ -83,6 +83,7 @@ fn looks(list: &mut List, id: &str, title: &str, body: fn(&mut Bench) -> Result<
     list.add(format!("channel.{id}"), title)
         .source(VENDOR)
         .needs("secure-messaging")
+        .needs("extended-length")
         .run(body);
 }
 

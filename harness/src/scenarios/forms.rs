@@ -29,12 +29,6 @@ const SCRIPTS: &[Script] = &[
         lines: "0020008106 3634 > 6700" },
     Script { id: "forms.length.data_behind_le_is_6700", title: "Bytes behind Le answer 6700", source: APDU, start: Fresh,
         lines: "00A4000002 2F02 00 00 > 6700" },
-    Script { id: "forms.length.cut_extended_lc_is_6700", title: "An extended length that is cut off answers 6700", source: APDU, start: Fresh,
-        lines: "00840000 00 00 > 6700" },
-    Script { id: "forms.length.extended_verify_logs_in", title: "VERIFY with an extended Lc logs in", source: "OpenSC and sc-hsm-embedded send such", start: Fresh,
-        lines: "00200081 000006 PIN > 9000" },
-    Script { id: "forms.length.extended_le_is_a_maximum", title: "An extended Le above what there is answers what there is", source: "OpenSC: 4096 for every description", start: Fresh,
-        lines: "00A40000 000002 2F02 1000 > * 9000" },
     Script { id: "forms.select.other_p1_is_6a86", title: "SELECT with an unknown P1 answers 6A86", source: ISO, start: Fresh,
         lines: "00A40800 (2F02) 00 > 6A86" },
     Script { id: "forms.select.one_byte_is_6700", title: "SELECT of a file by one byte answers 6700", source: ISO, start: Fresh,
@@ -55,6 +49,17 @@ const SCRIPTS: &[Script] = &[
         lines: "80580000 01 > 6700" },
 ];
 
+#[rustfmt::skip]
+const EXTENDED: &[Script] = &[
+    Script { id: "forms.length.cut_extended_lc_is_6700", title: "An extended length that is cut off answers 6700", source: APDU, start: Fresh,
+        lines: "00840000 00 00 > 6700" },
+    Script { id: "forms.length.extended_verify_logs_in", title: "VERIFY with an extended Lc logs in", source: "OpenSC and sc-hsm-embedded send such", start: Fresh,
+        lines: "00200081 000006 PIN > 9000" },
+    Script { id: "forms.length.extended_le_is_a_maximum", title: "An extended Le above what there is answers what there is", source: "OpenSC: 4096 for every description", start: Fresh,
+        lines: "00A40000 000002 2F02 1000 > * 9000" },
+];
+
 pub(super) fn add(list: &mut List) {
+    script::add(list, EXTENDED, &["extended-length"]);
     script::add(list, SCRIPTS, &[]);
 }

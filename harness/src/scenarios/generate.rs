@@ -1,13 +1,15 @@
 //! GENERATE ASYMMETRIC KEY PAIR: every kind of key, what is refused, and conditions of use.
 
+mod refused;
+
 use crate::apdu::{Apdu, apdu};
 use crate::card::cvc::object;
 use crate::der::Reader;
-use crate::judge::{self, Hash, Public};
+use crate::judge::{self, Hash, Public, Scheme};
 use crate::key::curves::{CURVES, Curve};
 use crate::scenario::{Effect, List, Start};
 use crate::suite::bench::{Bench, Stop};
-use crate::suite::fixture::{self, RSA_BITS};
+use crate::suite::fixture::RSA_BITS;
 
 /// id-TA-ECDSA-SHA-256.
 const ECDSA_SHA_256: [u8; 10] = [4, 0, 0x7f, 0, 7, 2, 2, 2, 2, 3];
@@ -40,10 +42,14 @@ fn template(oid: &[u8], [p, a, b, g, n]: [&[u8]; 5], cofactor: u8) -> Vec<u8> {
 
 /// Template 7F49 of an RSA key; the size as the bytes of its object.
 pub(super) fn of_size(bits: &[u8]) -> Vec<u8> {
+    rsa_template(&RSA_SHA_256, bits)
+}
+
+fn rsa_template(oid: &[u8], bits: &[u8]) -> Vec<u8> {
     object(
         0x7f49,
         &[
-            &object(0x06, &[&RSA_SHA_256]),
+            &object(0x06, &[oid]),
             &object(0x82, &[&[1, 0, 1]]),
             &object(0x02, &[bits]),
         ],
@@ -109,7 +115,8 @@ pub(super) fn add(list: &mut List) {
     for bits in RSA_BITS {
         rsa(list, bits);
     }
-    add_refused(list);
+    refused::add(list);
+    schemes(list);
     add_conditions(list);
     super::uses::add(list);
 }
@@ -192,199 +199,57 @@ fn rsa(list: &mut List, bits: u16) {
     });
 }
 
-/// Data fields that are refused with 6A80, by name.
-fn malformed(what: &str) -> Result<Vec<u8>, Stop> {
-    let curve = p256()?;
-    let [a, b, p, n, g] = curve.parameters();
-    let flipped = |field: &[u8]| {
-        let mut field = field.to_vec();
-        if let Some(last) = field.last_mut() {
-            *last ^= 1;
-        }
-        field
-    };
-    let good = on_curve(curve);
-    let changed = |fields: [&[u8]; 5]| request_for(&template(&ECDSA_SHA_256, fields, 1), &[]);
-    Ok(match what {
-        "other_prime" => changed([&flipped(&p), &a, &b, &g, &n]),
-        "other_a" => changed([&p, &flipped(&a), &b, &g, &n]),
-        "other_b" => changed([&p, &a, &flipped(&b), &g, &n]),
-        "other_generator" => changed([&p, &a, &b, &flipped(&g), &n]),
-        // As many bytes, and on the curve: the generator's negative.
-        "negative_generator" => {
-            let mut minus_one = n.clone();
-            if let Some(last) = minus_one.last_mut() {
-                // The order is odd.
-                *last -= 1;
-            }
-            let negative = judge::multiply("secp256r1", &minus_one, None)?;
-            changed([&p, &a, &b, &negative, &n])
-        }
-        "other_order" => changed([&p, &a, &b, &g, &flipped(&n)]),
-        "cofactor_2" => request_for(&template(&ECDSA_SHA_256, [&p, &a, &b, &g, &n], 2), &[]),
-        "unknown_algorithm" => request_for(&template(&[0x2a, 3, 4], [&p, &a, &b, &g, &n], 1), &[]),
-        "curve_for_rsa" => request_for(&template(&RSA_SHA_256, [&p, &a, &b, &g, &n], 1), &[]),
-        "rsa_1000" => request_for(&of_size(&1000_u16.to_be_bytes()), &[]),
-        "rsa_8192" => request_for(&of_size(&8192_u16.to_be_bytes()), &[]),
-        "rsa_size_of_one_byte" => request_for(&of_size(&[0x80]), &[]),
-        "no_template" => request_for(&[], &[]),
-        "no_profile" => [
-            object(0x42, &[b"UTCA00001"]),
-            good,
-            object(0x5f20, &[HOLDER]),
-        ]
-        .concat(),
-        "profile_1" => [object(0x5f29, &[&[1]]), good, object(0x5f20, &[HOLDER])].concat(),
-        "no_holder" => [object(0x5f29, &[&[0]]), good].concat(),
-        "empty_holder" => [object(0x5f29, &[&[0]]), good, object(0x5f20, &[])].concat(),
-        "long_holder" => [
-            object(0x5f29, &[&[0]]),
-            good,
-            object(0x5f20, &[&[b'A'; 21]]),
-        ]
-        .concat(),
-        "cut_off" => {
-            let mut data = request_for(&good, &[]);
-            data.pop();
-            data
-        }
-        "zero_uses" => request_for(&good, &object(0x90, &[&[0; 4]])),
-        "empty_list" => request_for(&good, &object(0x91, &[])),
-        "list_twice" => request_for(&good, &[0x91, 1, 0x70, 0x91, 1, 0x73]),
-        "unknown_object" => request_for(&good, &[0x9f, 1, 0]),
-        other => return Err(Stop::Harness(format!("no data field is called {other}"))),
-    })
-}
-
-const MALFORMED: [&str; 23] = [
-    "other_prime",
-    "other_a",
-    "other_b",
-    "other_generator",
-    "negative_generator",
-    "other_order",
-    "cofactor_2",
-    "unknown_algorithm",
-    "curve_for_rsa",
-    "rsa_1000",
-    "rsa_8192",
-    "rsa_size_of_one_byte",
-    "no_template",
-    "no_profile",
-    "profile_1",
-    "no_holder",
-    "empty_holder",
-    "long_holder",
-    "cut_off",
-    "zero_uses",
-    "empty_list",
-    "list_twice",
-    "unknown_object",
+/// Last two arcs of the algorithms that a request can name, below 0.4.0.127.0.7.2.2.2.
+const SCHEMES: [(&str, [u8; 2]); 7] = [
+    ("ecdsa_sha1", [2, 1]),
+    ("ecdsa_sha224", [2, 2]),
+    ("ecdsa_sha384", [2, 4]),
+    ("ecdsa_sha512", [2, 5]),
+    ("rsa_sha1", [1, 1]),
+    ("rsa_sha256", [1, 2]),
+    ("rsa_sha512", [1, 5]),
 ];
 
-fn add_refused(list: &mut List) {
-    for what in MALFORMED {
+/// The algorithm in the template is the one that the new key signs its request with.
+fn schemes(list: &mut List) {
+    for (name, arcs) in SCHEMES {
+        let is_rsa = name.starts_with("rsa");
         list.add(
-            format!("generate.malformed.{what}_is_6a80"),
-            format!("GENERATE ASYMMETRIC KEY PAIR answers 6A80 and makes no key ({what})"),
+            format!("generate.request.{name}"),
+            format!(
+                "A new key signs its request with the algorithm that the template names, {name}"
+            ),
         )
-        .source("the form that OpenSC sends, violated (inferred)")
-        .needs("curve-secp256r1")
+        .source("BSI TR-03110 part 3, A.6.4; OCF SmartCardHSMCardService names them (inferred)")
+        .needs(if is_rsa {
+            "rsa-1024"
+        } else {
+            "curve-secp256r1"
+        })
         .effect(Effect::Creates)
         .start(Start::LoggedIn)
         .run(move |t| {
             let key = t.free_key()?;
-            t.refused(generate(key, &malformed(what)?), 0x6a80)?;
-            is_absent(t, key)
+            let oid = [&[4, 0, 0x7f, 0, 7, 2, 2, 2][..], &arcs].concat();
+            let [a, b, p, n, g] = p256()?.parameters();
+            let template = if is_rsa {
+                rsa_template(&oid, &1024_u16.to_be_bytes())
+            } else {
+                template(&oid, [&p, &a, &b, &g, &n], 1)
+            };
+            let device = t.chain()?.device;
+            let answer = t.ok(generate(key, &request_for(&template, &[])))?;
+            // The judge verifies with the algorithm that the request names.
+            let made = judge::request(&answer, &device)?;
+            let Some(Scheme::Ecdsa(wanted) | Scheme::Rsa(wanted)) = Scheme::by_oid(&oid) else {
+                return t.skip("the judge does not know the algorithm");
+            };
+            t.check(made.hash == wanted, &format!("{wanted:?}"), || {
+                format!("{:?}", made.hash)
+            })?;
+            delete(t, key)
         });
     }
-    let refused = |list: &mut List, id: &str, title: &str, command: fn(u8, &[u8]) -> Apdu, word| {
-        list.add(format!("generate.refused.{id}"), title)
-            .source("ISO 7816-4, table 6 (inferred)")
-            .needs("curve-secp256r1")
-            .effect(Effect::Creates)
-            .start(Start::LoggedIn)
-            .run(move |t| {
-                let key = t.free_key()?;
-                let data = request_for(&on_curve(p256()?), &[]);
-                t.refused(command(key, &data), word)?;
-                is_absent(t, key)
-            });
-    };
-    refused(
-        list,
-        "without_data_is_6700",
-        "GENERATE ASYMMETRIC KEY PAIR without data answers 6700",
-        |key, _| apdu(0x0046_0000).p1(key).all(),
-        0x6700,
-    );
-    refused(
-        list,
-        "other_p2_is_6a86",
-        "GENERATE ASYMMETRIC KEY PAIR with P2 01 answers 6A86",
-        |key, data| generate(key, data).p2(1),
-        0x6a86,
-    );
-    refused(
-        list,
-        "small_le_is_6700",
-        "GENERATE ASYMMETRIC KEY PAIR with an Le below the request answers 6700 and makes no key",
-        |key, data| generate(key, data).le(100),
-        0x6700,
-    );
-    refused(
-        list,
-        "device_key_is_6a89",
-        "The device key is not made anew: key 00 answers 6A89",
-        |_, data| generate(0, data),
-        0x6a89,
-    );
-    list.add(
-        "generate.refused.existing_is_6a89",
-        "A key number in use answers 6A89, and the key stays",
-    )
-    .source("ISO 7816-4, table 6 (inferred: hosts choose free numbers)")
-    .needs("curve-secp256r1")
-    .effect(Effect::Wipes)
-    .start(Start::Keys)
-    .run(|t| {
-        let old = fixture::key("secp256r1")?;
-        let data = request_for(&on_curve(p256()?), &[]);
-        t.refused(generate(old.id, &data), 0x6a89)?;
-        let hash = Hash::Sha256.of(b"still there")?;
-        let signature = t.ok(apdu(0x8068_0070).p1(old.id).data(&hash).le(512))?;
-        let good = judge::ecdsa(old.ec()?, &hash, &signature)?;
-        t.check(good, "a signature of the old key", || {
-            hex::encode_upper(&signature)
-        })
-    });
-    list.add(
-        "generate.refused.absent_domain_is_6a88",
-        "A key for a key domain that is absent answers 6A88",
-    )
-    .source("compatible card (inferred)")
-    .needs("key-domains")
-    .needs("curve-secp256r1")
-    .effect(Effect::Wipes)
-    .start(Start::Domains)
-    .run(|t| {
-        let data = request_for(&on_curve(p256()?), &[0x92, 1, 1]);
-        t.refused(generate(9, &data), 0x6a88)?;
-        is_absent(t, 9)
-    });
-    list.add(
-        "generate.login.needed",
-        "GENERATE ASYMMETRIC KEY PAIR without login answers 6982",
-    )
-    .source("OpenSC pkcs15init/pkcs15-sc-hsm.c logs in before")
-    .needs("curve-secp256r1")
-    .effect(Effect::Creates)
-    .run(|t| {
-        let key = t.free_key()?;
-        let data = request_for(&on_curve(p256()?), &[]);
-        t.refused(generate(key, &data), 0x6982)?;
-        is_absent(t, key)
-    });
 }
 
 fn add_conditions(list: &mut List) {

@@ -56,6 +56,7 @@ pub(super) fn add(list: &mut List) {
                 )
                 .source("sc-hsm-embedded token-sc-hsm.c: the IV is zero on the card")
                 .needs("aes")
+                .needs("extended-length")
                 .start(Start::Keys)
                 .run(move |t| {
                     let key = fixture::key(&format!("aes-{bits}"))?;
