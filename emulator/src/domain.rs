@@ -1,9 +1,13 @@
 //! Key domains: the key-encryption keys under which keys leave and enter the card.
 //!
 //! A slot without a record is absent. A slot that exists is one of the states of [`KeyDomain`];
-//! impossible combinations (a complete DKEK with shares outstanding, a UID on a DKEK domain)
-//! cannot be expressed.
+//! impossible combinations (a complete DKEK with shares outstanding, more outstanding than there
+//! are, a UID on a DKEK domain, an XKEK domain without one, a KEK of 31 bytes) cannot be
+//! expressed, and a record that says so is no record.
 
+mod stored;
+
+use std::fmt;
 use std::num::NonZeroU8;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::id::DomainId;
 use crate::secret::Secret;
+
+pub use stored::Impossible;
 
 /// Length of a DKEK share and of a key-encryption key in bytes.
 pub const KEK_LENGTH: usize = 32;
@@ -59,15 +65,70 @@ impl DomainLayout {
     }
 }
 
-/// A key-encryption key.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Kek(Secret);
+/// A DKEK share, or the sum of some: 32 bytes, wiped when dropped and never shown.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "Secret", into = "Secret")]
+pub struct Share(Zeroizing<[u8; KEK_LENGTH]>);
+
+impl Share {
+    /// The sum of no shares.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Zeroizing::new([0; KEK_LENGTH]))
+    }
+
+    /// Takes over the 32 bytes.
+    #[must_use]
+    pub fn new(bytes: &[u8; KEK_LENGTH]) -> Self {
+        Self(Zeroizing::new(*bytes))
+    }
+
+    /// The bytes themselves.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; KEK_LENGTH] {
+        &self.0
+    }
+
+    /// The XOR of both: order does not matter and equal shares cancel.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut sum = self.clone();
+        sum.0
+            .iter_mut()
+            .zip(other.0.iter())
+            .for_each(|(sum, byte)| *sum ^= byte);
+        sum
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Share(..)")
+    }
+}
+
+/// A key-encryption key, 32 bytes.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kek(Share);
+
+impl fmt::Debug for Kek {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kek(..)")
+    }
+}
+
+impl From<Share> for Kek {
+    fn from(sum: Share) -> Self {
+        Self(sum)
+    }
+}
 
 impl Kek {
     /// Takes over the 32 bytes.
     #[must_use]
     pub fn new(bytes: &[u8; KEK_LENGTH]) -> Self {
-        Self(Secret::from(&bytes[..]))
+        Self(Share::new(bytes))
     }
 
     /// The KEK that two cards agree on: the X coordinate of their shared point 04‖x‖y, 32 bytes, no
@@ -112,13 +173,21 @@ impl Kek {
 
 /// A slot that exists.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(try_from = "stored::KeyDomain", into = "stored::KeyDomain")]
 pub enum KeyDomain {
-    /// A DKEK domain whose key is the XOR of shares.
-    Dkek {
+    /// A DKEK domain that waits for shares.
+    PendingDkek {
+        /// How many.
+        progress: Progress,
+        /// XOR of the shares so far.
+        accumulator: Share,
+    },
+    /// A DKEK domain whose shares all came.
+    CompleteDkek {
         /// Shares fixed at creation.
         shares: NonZeroU8,
-        /// How far the DKEK has come.
-        state: DkekState,
+        /// Their XOR.
+        kek: Kek,
     },
     /// A DKEK domain whose key the card drew itself: nothing outside knows it.
     RandomDkek {
@@ -128,24 +197,77 @@ pub enum KeyDomain {
     /// An XKEK domain.
     Xkek {
         /// Identifier of the domain, from the group signer's public key.
-        uid: Vec<u8>,
+        uid: Uid,
         /// The KEK, once derived with a peer.
         kek: Option<Kek>,
     },
 }
 
-/// How far a DKEK has come.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum DkekState {
-    /// Shares are outstanding; the accumulator holds the XOR of those that came.
-    Pending {
-        /// Shares still to come.
-        outstanding: NonZeroU8,
-        /// XOR of the shares so far.
-        accumulator: Secret,
-    },
-    /// All shares came.
-    Complete(Kek),
+/// How many shares a DKEK domain has and still waits for: at least one, and not more than it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    shares: NonZeroU8,
+    outstanding: NonZeroU8,
+}
+
+impl Progress {
+    /// Waits for all of its shares.
+    #[must_use]
+    pub fn start(shares: NonZeroU8) -> Self {
+        Self {
+            shares,
+            outstanding: shares,
+        }
+    }
+
+    /// `None` when more shares are outstanding than there are.
+    #[must_use]
+    pub fn new(shares: NonZeroU8, outstanding: NonZeroU8) -> Option<Self> {
+        (outstanding <= shares).then_some(Self {
+            shares,
+            outstanding,
+        })
+    }
+
+    /// Shares fixed at creation.
+    #[must_use]
+    pub fn shares(self) -> NonZeroU8 {
+        self.shares
+    }
+
+    /// Shares still to come.
+    #[must_use]
+    pub fn outstanding(self) -> NonZeroU8 {
+        self.outstanding
+    }
+
+    /// After one more share; `None` when it was the last.
+    #[must_use]
+    pub fn after_one(self) -> Option<Self> {
+        let outstanding = NonZeroU8::new(self.outstanding.get() - 1)?;
+        Some(Self {
+            outstanding,
+            ..self
+        })
+    }
+}
+
+/// Identifier of an XKEK domain; never empty, which is what tells its status from a DKEK's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uid(Vec<u8>);
+
+impl Uid {
+    /// `None` when there are no bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Option<Self> {
+        (!bytes.is_empty()).then_some(Self(bytes))
+    }
+
+    /// The bytes themselves.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl KeyDomain {
@@ -159,46 +281,32 @@ impl KeyDomain {
     }
 
     fn awaiting(shares: NonZeroU8) -> Self {
-        let accumulator = Secret::new(vec![0; KEK_LENGTH]);
-        Self::Dkek {
-            shares,
-            state: DkekState::Pending {
-                outstanding: shares,
-                accumulator,
-            },
+        Self::PendingDkek {
+            progress: Progress::start(shares),
+            accumulator: Share::none(),
         }
     }
 
     /// The domain after one more share, or `None` when it takes no share now.
-    ///
-    /// Shares are XORed; their order does not matter and equal shares cancel.
     #[must_use]
-    pub fn with_share(&self, share: &[u8; KEK_LENGTH]) -> Option<Self> {
-        let Self::Dkek {
-            shares,
-            state:
-                DkekState::Pending {
-                    outstanding,
-                    accumulator,
-                },
+    pub fn with_share(&self, share: &Share) -> Option<Self> {
+        let Self::PendingDkek {
+            progress,
+            accumulator,
         } = self
         else {
             return None;
         };
-        let mut sum = Zeroizing::new(*share);
-        sum.iter_mut()
-            .zip(accumulator.expose())
-            .for_each(|(sum, byte)| *sum ^= byte);
-        let state = match NonZeroU8::new(outstanding.get() - 1) {
-            None => DkekState::Complete(Kek::new(&sum)),
-            Some(outstanding) => DkekState::Pending {
-                outstanding,
-                accumulator: (&sum[..]).into(),
+        let accumulator = accumulator.plus(share);
+        Some(match progress.after_one() {
+            Some(progress) => Self::PendingDkek {
+                progress,
+                accumulator,
             },
-        };
-        Some(Self::Dkek {
-            shares: *shares,
-            state,
+            None => Self::CompleteDkek {
+                shares: progress.shares(),
+                kek: accumulator.into(),
+            },
         })
     }
 
@@ -206,7 +314,8 @@ impl KeyDomain {
     #[must_use]
     pub fn cleared(&self) -> Self {
         match self {
-            Self::Dkek { shares, .. } => Self::awaiting(*shares),
+            Self::PendingDkek { progress, .. } => Self::awaiting(progress.shares()),
+            Self::CompleteDkek { shares, .. } => Self::awaiting(*shares),
             Self::RandomDkek { .. } => Self::RandomDkek { kek: None },
             Self::Xkek { uid, .. } => Self::Xkek {
                 uid: uid.clone(),
@@ -219,14 +328,8 @@ impl KeyDomain {
     #[must_use]
     pub fn kek(&self) -> Option<&Kek> {
         match self {
-            Self::Dkek {
-                state: DkekState::Complete(kek),
-                ..
-            } => Some(kek),
-            Self::Dkek {
-                state: DkekState::Pending { .. },
-                ..
-            } => None,
+            Self::PendingDkek { .. } => None,
+            Self::CompleteDkek { kek, .. } => Some(kek),
             Self::RandomDkek { kek } | Self::Xkek { kek, .. } => kek.as_ref(),
         }
     }
@@ -244,16 +347,12 @@ impl KeyDomain {
     pub fn status(&self) -> Vec<u8> {
         let kcv = self.kek().map_or([0; KCV_LENGTH], Kek::kcv);
         let (shares, outstanding, uid): (u8, u8, &[u8]) = match self {
-            Self::Dkek {
-                shares,
-                state: DkekState::Pending { outstanding, .. },
-            } => (shares.get(), outstanding.get(), &[]),
-            Self::Dkek {
-                shares,
-                state: DkekState::Complete(_),
-            } => (shares.get(), 0, &[]),
+            Self::PendingDkek { progress, .. } => {
+                (progress.shares().get(), progress.outstanding().get(), &[])
+            }
+            Self::CompleteDkek { shares, .. } => (shares.get(), 0, &[]),
             Self::RandomDkek { .. } => (0, 0, &[]),
-            Self::Xkek { uid, .. } => (0, 0, uid),
+            Self::Xkek { uid, .. } => (0, 0, uid.as_bytes()),
         };
         [&[shares, outstanding], &kcv[..], uid].concat()
     }

@@ -2,7 +2,7 @@
 
 use crate::card::Context;
 use crate::cvc::{AuthenticatedRequest, EcPublicKey};
-use crate::domain::{Kek, KeyDomain};
+use crate::domain::{Kek, KeyDomain, Uid};
 use crate::id::{DomainId, KeyId};
 use crate::profile::DomainUid;
 use crate::status::StatusWord;
@@ -47,17 +47,17 @@ pub(crate) fn join(card: &Context<'_>, membership: &[u8]) -> Result<KeyDomain, S
         .verify(&[&[tag], x].concat(), signature)
         .map_err(|_| StatusWord::ConditionsNotSatisfied)?;
     Ok(KeyDomain::Xkek {
-        uid: domain_uid(&signer, card.profile.domain_uid),
+        uid: domain_uid(&signer, card.profile.domain_uid).ok_or(StatusWord::InternalError)?,
         kek: None,
     })
 }
 
 /// The identifier of the group that this key signs for.
-fn domain_uid(signer: &EcPublicKey, form: DomainUid) -> Vec<u8> {
-    match form {
-        DomainUid::Point => signer.point.get(1..).unwrap_or_default().to_vec(),
+fn domain_uid(signer: &EcPublicKey, form: DomainUid) -> Option<Uid> {
+    Uid::new(match form {
+        DomainUid::Point => signer.point.get(1..)?.to_vec(),
         DomainUid::X => signer.x().to_vec(),
-    }
+    })
 }
 
 /// Content of the extension element 65 of an exchange key's request: the domain it belongs to.
@@ -65,10 +65,12 @@ fn domain_uid(signer: &EcPublicKey, form: DomainUid) -> Vec<u8> {
 /// ```text
 /// 73 { 06 id-key-domain-UID, 80 UID }
 /// ```
-pub(crate) fn domain_extension(uid: &[u8]) -> Vec<u8> {
+pub(crate) fn domain_extension(uid: &Uid) -> Vec<u8> {
     Writer::new()
         .nested(0x73, |extension| {
-            extension.element(0x06, &OID_DOMAIN_UID).element(0x80, uid)
+            extension
+                .element(0x06, &OID_DOMAIN_UID)
+                .element(0x80, uid.as_bytes())
         })
         .into_vec()
 }
@@ -109,7 +111,7 @@ pub(crate) fn derive(card: &mut Context<'_>, key: KeyId, request: &[u8]) -> Resu
         return Err(StatusWord::WrongData);
     }
     let peer = card.attested_key(&request)?;
-    if domain_of(request.request.extensions)? != uid {
+    if domain_of(request.request.extensions)? != uid.as_bytes() {
         return Err(StatusWord::ReferencedDataNotFound);
     }
     if peer.curve != secret.curve() {
@@ -126,10 +128,7 @@ pub(crate) fn derive(card: &mut Context<'_>, key: KeyId, request: &[u8]) -> Resu
     Ok(())
 }
 
-fn own_domain(
-    card: &Context<'_>,
-    slot: Option<DomainId>,
-) -> Result<(DomainId, Vec<u8>), StatusWord> {
+fn own_domain(card: &Context<'_>, slot: Option<DomainId>) -> Result<(DomainId, Uid), StatusWord> {
     let slot = slot.ok_or(StatusWord::ConditionsNotSatisfied)?;
     match card.memory.domain(slot).map(AsRef::as_ref) {
         Some(KeyDomain::Xkek { uid, .. }) => Ok((slot, uid.clone())),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hsm2_emulator::card::Card;
 use hsm2_emulator::description::label_of_key;
-use hsm2_emulator::domain::{DkekState, KeyDomain};
+use hsm2_emulator::domain::KeyDomain;
 use hsm2_emulator::id::{DomainId, FileKind};
 use hsm2_emulator::memory::Memory;
 use hsm2_emulator::pin::PinReference;
@@ -187,11 +187,8 @@ impl Domain {
     fn of(slot: DomainId, domain: Option<&KeyDomain>) -> Self {
         let (kind, outstanding_shares) = match domain {
             None => ("none", 0),
-            Some(KeyDomain::Dkek {
-                state: DkekState::Pending { outstanding, .. },
-                ..
-            }) => ("DKEK", outstanding.get()),
-            Some(KeyDomain::Dkek { .. }) => ("DKEK", 0),
+            Some(KeyDomain::PendingDkek { progress, .. }) => ("DKEK", progress.outstanding().get()),
+            Some(KeyDomain::CompleteDkek { .. }) => ("DKEK", 0),
             Some(KeyDomain::RandomDkek { .. }) => ("DKEK made by the card", 0),
             Some(KeyDomain::Xkek { .. }) => ("XKEK", 0),
         };

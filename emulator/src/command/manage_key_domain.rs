@@ -5,12 +5,11 @@ use super::initialize_device::random_kek;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
-use crate::domain::{DomainLayout, KEK_LENGTH, KeyDomain};
+use crate::domain::{DomainLayout, KeyDomain, Share};
 use crate::id::DomainId;
 use crate::profile::Profile;
 use crate::status::StatusWord;
 use crate::xkek;
-use zeroize::Zeroizing;
 
 /// Shows, creates, fills, clears and deletes key domains. P2 names the slot.
 ///
@@ -52,7 +51,7 @@ pub(super) struct ManageKeyDomain {
 
 enum Action {
     Query,
-    ImportShare(Zeroizing<[u8; KEK_LENGTH]>),
+    ImportShare(Share),
     CreateDkek { shares: u8 },
     JoinXkek { membership: Vec<u8> },
     Delete,
@@ -70,7 +69,7 @@ impl Command for ManageKeyDomain {
     fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
         let action = match (apdu.p1, apdu.data) {
             (0x00, []) => Action::Query,
-            (0x00, share) => Action::ImportShare(Zeroizing::new(
+            (0x00, share) => Action::ImportShare(Share::new(
                 share.try_into().map_err(|_| StatusWord::WrongLength)?,
             )),
             (0x01, [shares]) => Action::CreateDkek { shares: *shares },
