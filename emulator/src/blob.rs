@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 use crate::crypto::{Curve, EcPrivateKey, RsaPrivateKey, symmetric};
 use crate::cvc::{OID_ECDSA_SHA256, OID_RSA_SHA256};
 use crate::domain::{KCV_LENGTH, Kek};
-use crate::key::KeyMaterial;
+use crate::key::{KeyMaterial, RsaMaterial};
 use crate::key_attributes::ALGORITHMS_MAX;
 use crate::profile::Profile;
 use crate::status::StatusWord;
@@ -60,8 +60,8 @@ pub struct Unsealed {
 
 /// Seals a key under a KEK.
 ///
-/// RSA keys are sealed without the values of the Chinese remainder theorem at every size: a
-/// genuine RSA-4096 blob has room for nothing else, smaller ones are not recorded. (inferred)
+/// Whether an RSA key goes with the values of the Chinese remainder theorem is the profile's
+/// decision.
 ///
 /// # Errors
 ///
@@ -74,7 +74,10 @@ pub fn seal(
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, StatusWord> {
     let (kind, oid): (u8, &[u8]) = match material {
-        KeyMaterial::Rsa(_) => (kind::RSA, &OID_RSA_SHA256),
+        KeyMaterial::Rsa(rsa) => match goes_as_crt(rsa, profile) {
+            true => (kind::RSA_CRT, &OID_RSA_SHA256),
+            false => (kind::RSA, &OID_RSA_SHA256),
+        },
         KeyMaterial::Ec(_) => (kind::EC, &OID_ECDSA_SHA256),
         KeyMaterial::Aes(_) => (kind::AES, profile.wrapped_aes_oid),
     };
@@ -82,7 +85,7 @@ pub fn seal(
     for field in [oid, algorithms.unwrap_or_default(), &[], &[]] {
         push_field(&mut blob, field)?;
     }
-    let plain = plain_text(material, rng)?;
+    let plain = plain_text(material, profile, rng)?;
     let cryptogram = symmetric::aes_cbc_encrypt(&kek.encryption_key()[..], &[0; BLOCK], &plain)?;
     blob.extend_from_slice(&cryptogram);
     let mac = symmetric::aes_cmac(&kek.mac_key()[..], &blob)?;
@@ -93,6 +96,7 @@ pub fn seal(
 /// `random(8) ‖ size(2) ‖ fields ‖ padding`.
 fn plain_text(
     material: &KeyMaterial,
+    profile: &Profile,
     rng: &mut dyn CryptoRng,
 ) -> Result<Zeroizing<Vec<u8>>, StatusWord> {
     // Room for everything an RSA-4096 key needs, so that no growing leaves copies behind.
@@ -101,10 +105,17 @@ fn plain_text(
     rng.fill_bytes(&mut prefix);
     plain.extend_from_slice(&prefix);
     match material {
-        KeyMaterial::Rsa(_) => {
+        KeyMaterial::Rsa(rsa) => {
             let key = material.rsa()?;
             push_size(&mut plain, 8 * key.modulus_len())?;
-            push_field(&mut plain, &key.d())?;
+            if goes_as_crt(rsa, profile) {
+                let [dp, dq, q_inverse] = key.crt()?;
+                for field in [&dp, &dq, &key.p(), &q_inverse, &key.q()] {
+                    push_field(&mut plain, field)?;
+                }
+            } else {
+                push_field(&mut plain, &key.d())?;
+            }
             push_field(&mut plain, &key.n())?;
             push_field(&mut plain, &key.e())?;
         }
@@ -127,6 +138,10 @@ fn plain_text(
     let padded = plain.len().next_multiple_of(BLOCK);
     plain.resize(padded, 0);
     Ok(plain)
+}
+
+fn goes_as_crt(key: &RsaMaterial, profile: &Profile) -> bool {
+    8 * key.modulus_len() <= usize::from(profile.domains.wrap_crt_max_bits)
 }
 
 fn push_size(to: &mut Vec<u8>, size: usize) -> Result<(), StatusWord> {
@@ -191,11 +206,11 @@ impl<'a> Envelope<'a> {
     ///
     /// # Errors
     ///
-    /// [`StatusWord::WrongData`] (6A80) for a wrong MAC, and for a key that is not well formed,
-    /// not consistent or not of this profile; which of these does not show.
+    /// The profile's word for a wrong MAC; [`StatusWord::WrongData`] (6A80) for a key that is not
+    /// well formed, not consistent or not of this profile, which of these does not show.
     pub fn open(&self, kek: &Kek, profile: &Profile) -> Result<Unsealed, StatusWord> {
         symmetric::aes_cmac_verify(&kek.mac_key()[..], self.authenticated, self.mac)
-            .map_err(|_| StatusWord::WrongData)?;
+            .map_err(|_| profile.domains.wrong_mac)?;
         let plain = Zeroizing::new(symmetric::aes_cbc_decrypt(
             &kek.encryption_key()[..],
             &[0; BLOCK],

@@ -72,7 +72,7 @@ impl Card {
         mut rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, CardError> {
         let device = Device::personalise(profile, serial, &mut *rng)?;
-        Self::with_identity(device, store, rng)
+        Self::with_profile(profile, device, store, rng)
     }
 
     /// Makes a new, uninitialised card with an identity that was made elsewhere, in an empty
@@ -87,7 +87,15 @@ impl Card {
         store: Box<dyn Store>,
         rng: Box<dyn CryptoRng + Send>,
     ) -> Result<Self, CardError> {
-        let profile = profile_of(&device)?;
+        Self::with_profile(profile_of(&device)?, device, store, rng)
+    }
+
+    fn with_profile(
+        profile: &'static Profile,
+        device: Device,
+        store: Box<dyn Store>,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Result<Self, CardError> {
         let memory = Memory::personalise(store, device)?;
         Ok(Self {
             profile,

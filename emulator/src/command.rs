@@ -37,8 +37,9 @@ mod wrap_key;
 /// The order is the same for all commands and observable: a malformed command is refused as
 /// such whoever sends it, and who may not do a thing does not learn whether its object exists.
 trait Command: Sized {
-    /// Reads P1, P2, the data field and Le; knows nothing of the card's state.
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord>;
+    /// Reads P1, P2, the data field and Le, as the generation has them; knows nothing of the card's
+    /// state.
+    fn parse(apdu: &CommandApdu<'_>, profile: &Profile) -> Result<Self, StatusWord>;
 
     /// What the sender must be.
     fn access(&self) -> Access;
@@ -166,7 +167,7 @@ fn check_class(cla: u8) -> Result<(), StatusWord> {
 }
 
 fn run<C: Command>(apdu: &CommandApdu<'_>, card: &mut Context<'_>) -> Result<Response, StatusWord> {
-    let command = C::parse(apdu)?;
+    let command = C::parse(apdu, card.profile)?;
     card.require(command.access())?;
     command.act(card)
 }

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::id::DomainId;
+use crate::profile::{DomainRules, SharedPointKek};
 use crate::secret::Secret;
 
 pub use stored::Impossible;
@@ -52,15 +53,14 @@ impl DomainLayout {
         (0..self.slots()).map(DomainId)
     }
 
-    /// The domain of a key that names none.
-    ///
-    /// With the single DKEK every key belongs to it while it exists; with slots a key belongs to none until it
-    /// names one. (inferred)
+    /// The domain of a key that names none: with the single DKEK that one, with slots what the
+    /// generation decides.
     #[must_use]
-    pub fn default_domain(self) -> Option<DomainId> {
+    pub fn default_domain(self, rules: &DomainRules) -> Option<DomainId> {
         match self {
             Self::SingleDkek => Some(DomainId(0)),
-            Self::None | Self::Slots(_) => None,
+            Self::Slots(_) => rules.default_slot,
+            Self::None => None,
         }
     }
 }
@@ -131,15 +131,21 @@ impl Kek {
         Self(Share::new(bytes))
     }
 
-    /// The KEK that two cards agree on: the X coordinate of their shared point 04‖x‖y, 32 bytes, no
-    /// further derivation; `None` when the curve is not one of 256 bits.
-    ///
-    /// The vendor's rule is unknown and never leaves the cards; this is the rule of a compatible
-    /// card and of the published vectors. (inferred)
+    /// The KEK that two cards agree on, from their shared point 04‖x‖y; `None` when the curve is
+    /// not one of 256 bits.
     #[must_use]
-    pub fn from_shared_point(point: &[u8]) -> Option<Self> {
+    pub fn from_shared_point(point: &[u8], rule: SharedPointKek) -> Option<Self> {
         let x: &[u8; KEK_LENGTH] = point.get(1..)?.first_chunk()?;
-        (point.len() == 1 + 2 * KEK_LENGTH).then(|| Self::new(x))
+        if point.len() != 1 + 2 * KEK_LENGTH {
+            return None;
+        }
+        Some(match rule {
+            SharedPointKek::X => Self::new(x),
+            SharedPointKek::HashedX => {
+                let digest = Zeroizing::new(Sha256::digest(x).into());
+                Self::new(&digest)
+            }
+        })
     }
 
     /// Key check value: the first 8 bytes of SHA-256(KEK).
@@ -338,22 +344,23 @@ impl KeyDomain {
     ///
     /// ```text
     /// DKEK   shares ‖ outstanding ‖ KCV (8, zero while there is no KEK)     exactly 10 bytes
-    /// XKEK   00 ‖ 00 ‖ KCV (8, zero while there is no KEK) ‖ UID
+    /// XKEK   two bytes ‖ KCV (8, zero while there is no KEK) ‖ UID
     /// ```
     ///
-    /// sc-hsm-embedded takes every length but 10 for an XKEK domain. The two bytes of an XKEK
-    /// domain are unknown and no host reads them. (inferred)
+    /// sc-hsm-embedded takes every length but 10 for an XKEK domain. Its two bytes are what the
+    /// generation decides.
     #[must_use]
-    pub fn status(&self) -> Vec<u8> {
+    pub fn status(&self, rules: &DomainRules) -> Vec<u8> {
         let kcv = self.kek().map_or([0; KCV_LENGTH], Kek::kcv);
-        let (shares, outstanding, uid): (u8, u8, &[u8]) = match self {
+        let (counts, uid): ([u8; 2], &[u8]) = match self {
             Self::PendingDkek { progress, .. } => {
-                (progress.shares().get(), progress.outstanding().get(), &[])
+                let counts = [progress.shares(), progress.outstanding()];
+                (counts.map(NonZeroU8::get), &[])
             }
-            Self::CompleteDkek { shares, .. } => (shares.get(), 0, &[]),
-            Self::RandomDkek { .. } => (0, 0, &[]),
-            Self::Xkek { uid, .. } => (0, 0, uid.as_bytes()),
+            Self::CompleteDkek { shares, .. } => ([shares.get(), 0], &[]),
+            Self::RandomDkek { .. } => ([0, 0], &[]),
+            Self::Xkek { uid, .. } => (rules.xkek_status, uid.as_bytes()),
         };
-        [&[shares, outstanding], &kcv[..], uid].concat()
+        [&counts[..], &kcv, uid].concat()
     }
 }

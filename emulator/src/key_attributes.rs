@@ -90,7 +90,8 @@ impl Context<'_> {
                 Some(named)
             }
             None => {
-                let default = self.memory.layout().default_domain();
+                let rules = &self.profile.domains;
+                let default = self.memory.layout().default_domain(rules);
                 default.filter(|slot| self.memory.domain(*slot).is_some())
             }
         };

@@ -8,6 +8,7 @@
 //! whose hosts only stop reading earlier, and what firmware 3.5 once answered to a status query
 //! of public key authentication beside two kinds of key domain.
 
+mod domain_rules;
 mod nitrokey_hsm;
 mod nitrokey_hsm2;
 mod nitrokey_hsm2_3_1;
@@ -17,6 +18,8 @@ mod smartcard_hsm_1_2;
 
 use crate::crypto::Curve;
 use crate::status::StatusWord;
+
+pub use domain_rules::{DomainRules, DomainUid, SharedPointKek, UidExtension};
 
 /// One generation of the device: identity, limits and every decision that a generation may take
 /// differently.
@@ -84,12 +87,8 @@ pub struct Profile {
     pub wrapped_aes_oid: &'static [u8],
     /// Whether the issuer's certificate ends with an empty extension, `65 00`.
     pub empty_issuer_extension: bool,
-    /// Form of the identifier of an XKEK domain. (inferred)
-    pub domain_uid: DomainUid,
-    /// Word of WRAP KEY for a key whose algorithm list does not name wrapping. A compatible card
-    /// answers 6985; genuine tokens answer 6A81 to other unlisted algorithms, this one is not
-    /// recorded. (inferred)
-    pub wrap_not_listed: StatusWord,
+    /// What is decided about key domains.
+    pub domains: DomainRules,
 }
 
 /// What tag 85 of the applet's FCI says.
@@ -133,18 +132,6 @@ impl Linear {
     pub fn of(self, length: usize) -> usize {
         self.fixed + self.per_byte * length
     }
-}
-
-/// How the identifier of an XKEK domain is made of the group signer's public point.
-///
-/// A compatible card uses both coordinates, and so do the published vectors; the vendor's host has
-/// room for 54 bytes, which speaks for one. (inferred)
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DomainUid {
-    /// X‖Y.
-    Point,
-    /// X, the form of the default key domain.
-    X,
 }
 
 /// SmartCard-HSM with firmware 1.2.

@@ -47,7 +47,7 @@ pub(crate) fn join(card: &Context<'_>, membership: &[u8]) -> Result<KeyDomain, S
         .verify(&[&[tag], x].concat(), signature)
         .map_err(|_| StatusWord::ConditionsNotSatisfied)?;
     Ok(KeyDomain::Xkek {
-        uid: domain_uid(&signer, card.profile.domain_uid).ok_or(StatusWord::InternalError)?,
+        uid: domain_uid(&signer, card.profile.domains.uid).ok_or(StatusWord::InternalError)?,
         kek: None,
     })
 }
@@ -117,7 +117,9 @@ pub(crate) fn derive(card: &mut Context<'_>, key: KeyId, request: &[u8]) -> Resu
     if peer.curve != secret.curve() {
         return Err(StatusWord::WrongData);
     }
-    let kek = Kek::from_shared_point(&secret.ecdh(&peer.point)?).ok_or(StatusWord::WrongData)?;
+    let rule = card.profile.domains.shared_point;
+    let kek =
+        Kek::from_shared_point(&secret.ecdh(&peer.point)?, rule).ok_or(StatusWord::WrongData)?;
     card.memory.set_domain(
         slot,
         Some(KeyDomain::Xkek {

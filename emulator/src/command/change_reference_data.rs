@@ -5,6 +5,7 @@ use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::pin::{PinReference, SO_PIN_LENGTH, USER_PIN_MAX, USER_PIN_MIN};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -37,7 +38,7 @@ pub(super) struct ChangeReferenceData {
 }
 
 impl Command for ChangeReferenceData {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         if apdu.p1 != 0x00 {
             return Err(StatusWord::IncorrectP1P2);
         }

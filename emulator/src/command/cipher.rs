@@ -7,6 +7,7 @@ use crate::card::Context;
 use crate::crypto::{kdf, symmetric};
 use crate::id::KeyId;
 use crate::key::DERIVE_SECRET;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -40,7 +41,7 @@ pub(super) struct Cipher {
 }
 
 impl Command for Cipher {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let input = Secret::from(apdu.expect_data()?);
         Ok(Self {
             key: KeyId(apdu.p1),

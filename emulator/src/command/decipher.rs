@@ -7,6 +7,7 @@ use crate::card::Context;
 use crate::crypto::Hash;
 use crate::crypto::rsa::padding;
 use crate::id::KeyId;
+use crate::profile::Profile;
 use crate::status::StatusWord;
 use crate::xkek::{self, DERIVE_XKEK};
 
@@ -43,7 +44,7 @@ pub(super) struct Decipher {
 }
 
 impl Command for Decipher {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let input = match apdu.p2 {
             DERIVE_XKEK => apdu.data,
             _ => apdu.expect_data()?,

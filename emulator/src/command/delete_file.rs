@@ -6,6 +6,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::file;
 use crate::id::{FileId, FileKind, KeyId};
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 /// Deletes a file, or the key when it is the file of a key.
@@ -30,7 +31,7 @@ pub(super) struct DeleteFile {
 }
 
 impl Command for DeleteFile {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         if !matches!((apdu.p1, apdu.p2), (0x02, 0x00 | 0x80)) {
             return Err(StatusWord::IncorrectP1P2);
         }

@@ -6,6 +6,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::id::KeyId;
 use crate::key::{DERIVE_EC, Key, KeyAttributes, KeyMaterial};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -47,7 +48,7 @@ pub(super) struct DeriveEcKey {
 }
 
 impl Command for DeriveEcKey {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         match apdu.expect_data()? {
             [DERIVE_EC, parameter @ ..] => Ok(Self {
                 key: KeyId(apdu.p1),

@@ -5,6 +5,7 @@ use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::id::{FileId, KeyId};
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 /// Lists the file identifiers of all objects, 2 bytes each.
@@ -26,7 +27,7 @@ use crate::status::StatusWord;
 pub(super) struct EnumerateObjects;
 
 impl Command for EnumerateObjects {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_p1p2(0, 0)?;
         apdu.expect_no_data()?;
         Ok(Self)

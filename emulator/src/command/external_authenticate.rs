@@ -4,6 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 /// Authenticates the custodian whose key is selected.
@@ -31,7 +32,7 @@ pub(super) struct ExternalAuthenticate {
 }
 
 impl Command for ExternalAuthenticate {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_p1p2(0, 0)?;
         Ok(Self {
             signature: apdu.expect_data()?.to_vec(),

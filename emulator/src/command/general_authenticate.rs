@@ -4,6 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
+use crate::profile::Profile;
 use crate::secure_messaging::agreement::{self, NONCE};
 use crate::status::StatusWord;
 use crate::tlv::{Reader, Writer};
@@ -35,7 +36,7 @@ pub(super) struct GeneralAuthenticate {
 }
 
 impl Command for GeneralAuthenticate {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_p1p2(0, 0)?;
         let mut objects = Reader::new(apdu.expect_data()?);
         let mut content = Reader::new(objects.expect(0x7C)?.value);

@@ -10,6 +10,7 @@ use crate::domain::KeyDomain;
 use crate::id::{FileId, KeyId};
 use crate::key::{Key, KeyAttributes, KeyMaterial};
 use crate::key_attributes::parse_attributes;
+use crate::profile::{Profile, UidExtension};
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
@@ -69,7 +70,7 @@ const DEFAULT_EXPONENT: [u8; 3] = [0x01, 0x00, 0x01];
 const NAME_MAX: usize = 20;
 
 impl Command for GenerateKeyPair {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         if apdu.p2 != 0x00 {
             return Err(StatusWord::IncorrectP1P2);
         }
@@ -191,13 +192,14 @@ fn parse_public_key(content: &[u8]) -> Result<(Vec<u8>, Kind), StatusWord> {
     Ok((oid.to_vec(), kind))
 }
 
-/// The extension that marks an exchange key: only a key that may derive an XKEK, and is bound to
-/// an XKEK domain, carries the domain in its request. (inferred)
+/// The extension that names the XKEK domain to which a key is bound, for the keys that carry it.
 fn exchange_extension(card: &Context<'_>, attributes: &KeyAttributes) -> Option<Vec<u8>> {
+    let carries_it = match card.profile.domains.uid_extension {
+        UidExtension::ExchangeKeys => attributes.may_exchange(),
+        UidExtension::AllKeys => true,
+    };
     match card.memory.domain(attributes.domain?)?.as_ref() {
-        KeyDomain::Xkek { uid, .. } if attributes.may_exchange() => {
-            Some(xkek::domain_extension(uid))
-        }
+        KeyDomain::Xkek { uid, .. } if carries_it => Some(xkek::domain_extension(uid)),
         _ => None,
     }
 }

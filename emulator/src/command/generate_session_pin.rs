@@ -6,6 +6,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::memory::Options;
 use crate::pin::PinReference;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::session_pin;
 use crate::status::StatusWord;
@@ -38,7 +39,7 @@ pub(super) enum GenerateSessionPin {
 }
 
 impl Command for GenerateSessionPin {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let command = match apdu.p1 {
             0x00 => Self::Clear,
             0x01 => Self::Generate,

@@ -9,6 +9,7 @@ use crate::card::Context;
 use crate::id::KeyId;
 use crate::key::{Key, KeyAttributes, KeyMaterial};
 use crate::key_attributes::parse_attributes;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -40,7 +41,7 @@ pub(super) struct GenerateSymmetricKey {
 }
 
 impl Command for GenerateSymmetricKey {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let length = match apdu.p2 {
             0xB0 => 16,
             0xB1 => 24,

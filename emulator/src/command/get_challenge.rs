@@ -4,6 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -25,7 +26,7 @@ pub(super) struct GetChallenge {
 }
 
 impl Command for GetChallenge {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_p1p2(0, 0)?;
         apdu.expect_no_data()?;
         Ok(Self {

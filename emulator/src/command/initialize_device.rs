@@ -57,7 +57,7 @@ struct Parameters {
 }
 
 impl Command for InitializeDevice {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_p1p2(0, 0)?;
         match (apdu.data, apdu.ne) {
             ([], Some(_)) => Ok(Self(None)),

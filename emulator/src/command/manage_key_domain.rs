@@ -7,7 +7,8 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::domain::{DomainLayout, KeyDomain, Share};
 use crate::id::DomainId;
-use crate::profile::Profile;
+use crate::key::Key;
+use crate::profile::{DomainRules, Profile};
 use crate::status::StatusWord;
 use crate::xkek;
 
@@ -23,8 +24,9 @@ use crate::xkek;
 /// response                        status of the domain, none after delete
 /// ```
 ///
-/// Status and share import need no PIN: `sc-hsm-tool` sends none. P1 = 01, 02 and 04 are those of a
-/// compatible card made to work with the vendor's key manager.
+/// Status and share import need no PIN: `sc-hsm-tool` sends none. The numbers 02 and 04, and the
+/// words for a slot that exists or is absent, for a share too many and for a bound key are
+/// decided, not recorded: see [`DomainRules`].
 ///
 /// # Errors
 ///
@@ -41,9 +43,6 @@ use crate::xkek;
 ///
 /// The card joins when the group signer's request was made on the device whose key is selected,
 /// and the signer vouches for this card's device key. See [`crate::xkek::join`].
-///
-/// The words for a slot that exists or is absent, for a share too many and for a bound key are
-/// decided, not recorded: hosts test for 9000 only.
 pub(super) struct ManageKeyDomain {
     slot: DomainId,
     action: Action,
@@ -58,6 +57,29 @@ enum Action {
     ClearKek,
 }
 
+/// What P1 asks for.
+#[derive(Clone, Copy)]
+enum Form {
+    StatusOrShare,
+    CreateDkek,
+    JoinXkek,
+    Delete,
+    ClearKek,
+}
+
+impl Form {
+    fn of(p1: u8, rules: &DomainRules) -> Option<Self> {
+        Some(match p1 {
+            0x00 => Self::StatusOrShare,
+            0x01 => Self::CreateDkek,
+            0x03 => Self::Delete,
+            join if join == rules.join_xkek => Self::JoinXkek,
+            clear if clear == rules.clear_kek => Self::ClearKek,
+            _ => return None,
+        })
+    }
+}
+
 impl Action {
     /// Before there were slots, there were one DKEK and its shares.
     fn is_known_to(&self, profile: &Profile) -> bool {
@@ -66,20 +88,22 @@ impl Action {
 }
 
 impl Command for ManageKeyDomain {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
-        let action = match (apdu.p1, apdu.data) {
-            (0x00, []) => Action::Query,
-            (0x00, share) => Action::ImportShare(Share::new(
+    fn parse(apdu: &CommandApdu<'_>, profile: &Profile) -> Result<Self, StatusWord> {
+        let form = Form::of(apdu.p1, &profile.domains).ok_or(StatusWord::IncorrectP1P2)?;
+        let action = match (form, apdu.data) {
+            (Form::StatusOrShare, []) => Action::Query,
+            (Form::StatusOrShare, share) => Action::ImportShare(Share::new(
                 share.try_into().map_err(|_| StatusWord::WrongLength)?,
             )),
-            (0x01, [shares]) => Action::CreateDkek { shares: *shares },
-            (0x02, membership) => Action::JoinXkek {
+            (Form::CreateDkek, [shares]) => Action::CreateDkek { shares: *shares },
+            (Form::JoinXkek, membership) => Action::JoinXkek {
                 membership: membership.to_vec(),
             },
-            (0x03, []) => Action::Delete,
-            (0x04, []) => Action::ClearKek,
-            (0x01 | 0x03 | 0x04, _) => return Err(StatusWord::WrongLength),
-            _ => return Err(StatusWord::IncorrectP1P2),
+            (Form::Delete, []) => Action::Delete,
+            (Form::ClearKek, []) => Action::ClearKek,
+            (Form::CreateDkek | Form::Delete | Form::ClearKek, _) => {
+                return Err(StatusWord::WrongLength);
+            }
         };
         Ok(Self {
             slot: DomainId(apdu.p2),
@@ -105,17 +129,19 @@ impl Command for ManageKeyDomain {
         if self.slot.0 >= layout.slots() || !self.action.is_known_to(card.profile) {
             return Err(StatusWord::IncorrectP1P2);
         }
-        let present = card
-            .memory
-            .domain(self.slot)
-            .ok_or(StatusWord::ReferencedDataNotFound);
+        let rules = &card.profile.domains;
+        let present = card.memory.domain(self.slot);
         let changed = match self.action {
-            Action::Query => return Ok(Response::data(present?.status())),
-            Action::ImportShare(share) => present?
+            Action::Query => {
+                let domain = present.ok_or(StatusWord::ReferencedDataNotFound)?;
+                return Ok(Response::data(domain.status(rules)));
+            }
+            Action::ImportShare(share) => present
+                .ok_or(rules.share_absent)?
                 .with_share(&share)
-                .ok_or(StatusWord::ConditionsNotSatisfied)?,
-            Action::CreateDkek { .. } | Action::JoinXkek { .. } if present.is_ok() => {
-                return Err(StatusWord::IncorrectP1P2);
+                .ok_or(rules.share_unawaited)?,
+            Action::CreateDkek { .. } | Action::JoinXkek { .. } if present.is_some() => {
+                return Err(rules.slot_exists);
             }
             Action::CreateDkek { shares } => KeyDomain::dkek(shares, || random_kek(card)),
             Action::JoinXkek { membership } => {
@@ -124,21 +150,18 @@ impl Command for ManageKeyDomain {
                 card.session.scratch = None;
                 domain
             }
-            Action::ClearKek => present?.cleared(),
+            Action::ClearKek => present.ok_or(rules.delete_absent)?.cleared(),
             Action::Delete => {
-                present?;
-                if card
-                    .memory
-                    .keys()
-                    .any(|(_, key)| key.attributes.domain == Some(self.slot))
-                {
-                    return Err(StatusWord::FileExists);
+                present.ok_or(rules.delete_absent)?;
+                let is_bound = |key: &Key| key.attributes.domain == Some(self.slot);
+                if card.memory.keys().any(|(_, key)| is_bound(key)) {
+                    return Err(rules.key_bound);
                 }
                 card.memory.set_domain(self.slot, None);
                 return Ok(Response::done());
             }
         };
-        let status = changed.status();
+        let status = changed.status(rules);
         card.memory.set_domain(self.slot, Some(changed));
         Ok(Response::data(status))
     }

@@ -4,6 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 /// Registers custodians' keys and shows which there are.
@@ -46,7 +47,7 @@ enum Action {
 }
 
 impl Command for ManagePublicKeyAuthentication {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let request = apdu.data.to_vec();
         let action = match (apdu.p1, apdu.p2) {
             (0x00, 0x00) => Action::StatusOrRegister { request },

@@ -4,6 +4,7 @@ use super::Command;
 use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
+use crate::profile::Profile;
 use crate::secure_messaging::agreement::PROTOCOL;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
@@ -36,7 +37,7 @@ pub(super) enum ManageSecurityEnvironment {
 }
 
 impl Command for ManageSecurityEnvironment {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         Ok(match (apdu.p1, apdu.p2) {
             (0x81, 0xB6) => Self::Verification {
                 name: only_object(apdu, 0x83)?.to_vec(),

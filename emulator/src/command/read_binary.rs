@@ -5,6 +5,7 @@ use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::file;
+use crate::profile::Profile;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
 
@@ -39,7 +40,7 @@ pub(super) struct ReadBinaryOdd {
 }
 
 impl Command for ReadBinaryOdd {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let mut data = Reader::new(apdu.expect_data()?);
         let offset = parse_offset(&mut data)?;
         data.finish()?;
@@ -83,7 +84,7 @@ pub(super) struct ReadBinary {
 }
 
 impl Command for ReadBinary {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_no_data()?;
         let offset = offset_in_p1p2(apdu)?;
         let ne = apdu.ne.ok_or(StatusWord::WrongLength)?;

@@ -6,6 +6,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::memory::Options;
 use crate::pin::{PinReference, SO_PIN_LENGTH};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -51,7 +52,7 @@ pub(super) struct ResetRetryCounter {
 }
 
 impl Command for ResetRetryCounter {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let (has_so_pin, has_new_pin) = match apdu.p1 {
             0x00 => (true, true),
             0x01 => (true, false),

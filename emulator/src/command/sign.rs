@@ -7,6 +7,7 @@ use crate::card::Context;
 use crate::crypto::rsa::padding;
 use crate::crypto::{Hash, RsaPrivateKey};
 use crate::id::KeyId;
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -81,7 +82,7 @@ impl Mechanism {
 }
 
 impl Command for Sign {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let input = Secret::from(apdu.expect_data()?);
         Ok(Self {
             key: KeyId(apdu.p1),

@@ -8,6 +8,7 @@ use crate::card::Context;
 use crate::domain::{DomainLayout, Kek};
 use crate::id::{DomainId, KeyId};
 use crate::key::{Key, KeyAttributes};
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 /// Algorithm identifier of unwrapping, in P2.
@@ -43,7 +44,7 @@ pub(super) struct UnwrapKey {
 }
 
 impl Command for UnwrapKey {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         if apdu.p2 != UNWRAP {
             return Err(StatusWord::IncorrectP1P2);
         }
@@ -71,7 +72,7 @@ impl Command for UnwrapKey {
         let (slot, kek) = keks
             .into_iter()
             .find(|(_, kek)| kek.kcv() == envelope.kcv)
-            .ok_or(StatusWord::WrongData)?;
+            .ok_or(card.profile.domains.unknown_kcv)?;
         let unsealed = envelope.open(kek, card.profile)?;
         if unsealed.algorithms.is_some() && !card.profile.unwrap_listed {
             return Err(StatusWord::InternalError);

@@ -7,6 +7,7 @@ use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::file;
 use crate::id::{FileId, FileKind};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
@@ -41,7 +42,7 @@ pub(super) struct UpdateBinaryOdd {
 }
 
 impl Command for UpdateBinaryOdd {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let mut objects = Reader::new(apdu.expect_data()?);
         let offset = parse_offset(&mut objects)?;
         let data = Secret::from(objects.expect(DATA)?.value);
@@ -78,7 +79,7 @@ pub(super) struct UpdateBinary {
 }
 
 impl Command for UpdateBinary {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         let data = Secret::from(apdu.expect_data()?);
         Ok(Self {
             offset: offset_in_p1p2(apdu)?,

@@ -5,6 +5,7 @@ use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::pin::{Pin, PinReference};
+use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::status::StatusWord;
 
@@ -39,7 +40,7 @@ pub(super) struct Verify {
 }
 
 impl Command for Verify {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         if apdu.p1 > 0x01 {
             return Err(StatusWord::IncorrectP1P2);
         }

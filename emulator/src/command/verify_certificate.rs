@@ -5,6 +5,7 @@ use crate::access::Access;
 use crate::apdu::{CommandApdu, Response};
 use crate::card::Context;
 use crate::cvc::{SignedBody, tag};
+use crate::profile::Profile;
 use crate::status::StatusWord;
 use crate::tlv::Reader;
 
@@ -31,7 +32,7 @@ pub(super) struct VerifyCertificate {
 }
 
 impl Command for VerifyCertificate {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         apdu.expect_p1p2(0x00, 0xBE)?;
         let data = apdu.expect_data()?;
         let mut frame = Reader::new(data);

@@ -7,6 +7,7 @@ use crate::blob;
 use crate::card::Context;
 use crate::domain::DomainLayout;
 use crate::id::KeyId;
+use crate::profile::Profile;
 use crate::status::StatusWord;
 
 /// Algorithm identifier of wrapping, in P2 and in algorithm lists.
@@ -36,7 +37,7 @@ pub(super) struct WrapKey {
 }
 
 impl Command for WrapKey {
-    fn parse(apdu: &CommandApdu<'_>) -> Result<Self, StatusWord> {
+    fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         if apdu.p2 != WRAP {
             return Err(StatusWord::IncorrectP1P2);
         }
@@ -54,7 +55,7 @@ impl Command for WrapKey {
         if card.memory.layout() == DomainLayout::None {
             return Err(StatusWord::InstructionNotSupported);
         }
-        let key = card.use_key_or(self.key, WRAP, card.profile.wrap_not_listed)?;
+        let key = card.use_key_or(self.key, WRAP, card.profile.domains.wrap_not_listed)?;
         let kek = key
             .attributes
             .domain

@@ -212,6 +212,22 @@ impl RsaPrivateKey {
         self.prime(1)
     }
 
+    /// d mod (p-1), d mod (q-1) and the inverse of q modulo p, big endian, half of
+    /// [`Self::modulus_len`] each.
+    ///
+    /// # Errors
+    /// [`Error::Key`] when the key was not prepared, which every way to make one rules out.
+    pub fn crt(&self) -> Result<[Zeroizing<Vec<u8>>; 3], Error> {
+        let key = &self.0.key;
+        let coefficient = key.qinv().map(BoxedMontyForm::retrieve).map(Zeroizing::new);
+        match (key.dp(), key.dq(), &coefficient) {
+            (Some(dp), Some(dq), Some(coefficient)) => {
+                Ok([dp, dq, coefficient].map(|part| full_width(part, self.modulus_len() / 2)))
+            }
+            _ => Err(Error::Key),
+        }
+    }
+
     fn prime(&self, index: usize) -> Zeroizing<Vec<u8>> {
         match self.0.key.primes().get(index) {
             Some(prime) => full_width(prime.as_ref(), self.modulus_len() / 2),

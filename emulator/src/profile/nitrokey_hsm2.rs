@@ -1,6 +1,6 @@
 //! Nitrokey HSM 2 with firmware 3.6 on JCOP 3.
 
-use super::{AppletInformation, DomainUid, Footprint, Linear, Profile};
+use super::{AppletInformation, Footprint, Linear, Profile, domain_rules};
 use crate::crypto::Curve;
 use crate::status::StatusWord;
 
@@ -54,6 +54,5 @@ pub(super) const PROFILE: Profile = Profile {
     // id-aes, 2.16.840.1.101.3.4.1.
     wrapped_aes_oid: &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01],
     empty_issuer_extension: false,
-    domain_uid: DomainUid::Point,
-    wrap_not_listed: StatusWord::ConditionsNotSatisfied,
+    domains: domain_rules::INFERRED,
 };

@@ -10,7 +10,7 @@ use hsm2_emulator::crypto::{CardRng, Curve, EcPrivateKey, symmetric};
 use hsm2_emulator::cvc::{self, CertificateFields, Parameters, Role, SignedBody};
 use hsm2_emulator::domain::Kek;
 use hsm2_emulator::identity::{self, Device, PartsError};
-use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::profile::{NITROKEY_HSM2, SharedPointKek};
 use hsm2_emulator::store::EphemeralStore;
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
 use hsm2_emulator::trust::{Anchor, AnchorError, NameTaken};
@@ -26,20 +26,21 @@ const CURVE: Curve = Curve::BrainpoolP256r1;
 /// Random numbers that a test can choose: what stands in line is drawn first, where its length is
 /// the one that is asked for.
 #[derive(Clone)]
-struct ChosenRng {
+pub(crate) struct ChosenRng {
     line: Arc<Mutex<VecDeque<Vec<u8>>>>,
     rest: Arc<Mutex<CardRng>>,
 }
 
 impl ChosenRng {
-    fn new() -> Self {
+    pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
             line: Arc::default(),
-            rest: Arc::new(Mutex::new(CardRng::from_seed([9; 32]))),
+            rest: Arc::new(Mutex::new(CardRng::from_seed(seed))),
         }
     }
 
-    fn next(&self, bytes: Vec<u8>) {
+    /// Puts bytes in line.
+    pub(crate) fn next(&self, bytes: Vec<u8>) {
         self.line.lock().unwrap().push_back(bytes);
     }
 }
@@ -78,7 +79,7 @@ struct Foreign {
 
 impl Foreign {
     fn new(private_key: &Value, certificates: &[u8], objects: &str) -> Self {
-        let rng = ChosenRng::new();
+        let rng = ChosenRng::new([9; 32]);
         let key = EcPrivateKey::from_bytes(CURVE, &hex(private_key)).unwrap();
         let device = Device::from_parts(NITROKEY_HSM2.name, certificates, key).unwrap();
         let store = Box::new(EphemeralStore::default());
@@ -198,7 +199,10 @@ fn the_exchange_of_the_vectors_goes_through_two_cards() {
     let point = [&[0x04], &hex(&xkek["kek"])[..], &[0; 32]].concat();
     let unsealed = Envelope::parse(&blob)
         .unwrap()
-        .open(&Kek::from_shared_point(&point).unwrap(), &NITROKEY_HSM2)
+        .open(
+            &Kek::from_shared_point(&point, SharedPointKek::X).unwrap(),
+            &NITROKEY_HSM2,
+        )
         .unwrap();
     let key = unsealed.material.aes().unwrap().expose();
     let enciphered = symmetric::aes_cbc_encrypt(key, &[0; 16], &[0x5A; 16]).unwrap();
@@ -412,7 +416,7 @@ fn an_identity_needs_the_certificate_of_its_own_key() {
     }
     let unknown = Device::from_parts("no-such", &file, key("device_A")).unwrap();
     let store = Box::new(EphemeralStore::default());
-    let card = Card::with_identity(unknown, store, Box::new(ChosenRng::new()));
+    let card = Card::with_identity(unknown, store, Box::new(ChosenRng::new([9; 32])));
     assert!(card.is_err());
 }
 

@@ -8,9 +8,10 @@ use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::{CardRng, Curve};
 use hsm2_emulator::cvc::{AuthenticatedRequest, EcPublicKey};
 use hsm2_emulator::identity::Serial;
-use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::profile::{NITROKEY_HSM2, Profile};
 use hsm2_emulator::store::{Change, RecordName, RecordValue, Store, StoreError};
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
+use rand_core::CryptoRng;
 use rsa::BoxedUint;
 
 use crate::support::{Reader, SELECT_APPLET, bytes, lc_data};
@@ -72,11 +73,21 @@ impl Bench {
     /// An initialised card with the user authenticated; serial, device key and everything that it
     /// draws depend on `number`.
     pub(crate) fn new(number: u8, objects: &str) -> Self {
+        let rng = Box::new(CardRng::from_seed([number; 32]));
+        Self::of(&NITROKEY_HSM2, number, objects, rng)
+    }
+
+    /// As [`Bench::new`], of this generation and with these random numbers.
+    pub(crate) fn of(
+        profile: &'static Profile,
+        number: u8,
+        objects: &str,
+        rng: Box<dyn CryptoRng + Send>,
+    ) -> Self {
         let records = SharedRecords::default();
         let serial = Serial::new(&format!("VT{number:07}")).unwrap();
-        let rng = Box::new(CardRng::from_seed([number; 32]));
         let store = Box::new(records.clone());
-        let mut card = Card::personalise(&NITROKEY_HSM2, &serial, store, rng).unwrap();
+        let mut card = Card::personalise(profile, &serial, store, rng).unwrap();
         card.power_on();
         let mut bench = Self {
             reader: Reader { card },

@@ -13,6 +13,7 @@ mod delete_file;
 mod derive_ec_key;
 mod dispatch;
 mod domain_model;
+mod domain_rules;
 mod enumerate_objects;
 mod every_command;
 mod foreign_identities;

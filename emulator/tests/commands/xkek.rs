@@ -11,11 +11,11 @@ use crate::keys::{
 };
 use crate::support::lc_data;
 
-const CURVE: Curve = Curve::BrainpoolP256r1;
+pub(crate) const CURVE: Curve = Curve::BrainpoolP256r1;
 /// The key of the group signer, on card A.
-const SIGNER: u8 = 0x10;
+pub(crate) const SIGNER: u8 = 0x10;
 /// The exchange key of each member.
-const EXCHANGE: u8 = 0x01;
+pub(crate) const EXCHANGE: u8 = 0x01;
 
 /// One certificate of a card's own chain.
 struct Certificate {
@@ -53,7 +53,7 @@ fn verify_command(certificate: &[u8]) -> String {
 
 /// Lets the card verify another's chain, and selects that device's key.
 #[track_caller]
-fn trust(card: &mut Bench, peer: &mut Bench) {
+pub(crate) fn trust(card: &mut Bench, peer: &mut Bench) {
     let [device, issuer] = chain(peer);
     if card.send(&select_command(&device.holder)).status == 0x9000 {
         return;
@@ -66,7 +66,7 @@ fn trust(card: &mut Bench, peer: &mut Bench) {
 }
 
 /// The signer's request, as commands take it, and its signature of `member`.
-fn membership(signer: &mut Bench, member: &mut Bench) -> Vec<u8> {
+pub(crate) fn membership(signer: &mut Bench, member: &mut Bench) -> Vec<u8> {
     let request = signer.read(0xCE00 | u16::from(SIGNER));
     let signed = [&[0x54], device_key(member).x()].concat();
     let der = signer.sign(SIGNER, 0x73, &signed);
@@ -81,7 +81,7 @@ fn join_command(slot: u8, membership: &[u8]) -> String {
     format!("80 52 02 {slot:02X} {} 00 00", extended(membership))
 }
 
-fn derive_command(key: u8, request: &[u8]) -> String {
+pub(crate) fn derive_command(key: u8, request: &[u8]) -> String {
     format!(
         "80 62 {key:02X} 84 {} 00 00",
         extended(request_content(request))

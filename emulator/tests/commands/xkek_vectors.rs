@@ -4,7 +4,7 @@ use hsm2_emulator::blob::Envelope;
 use hsm2_emulator::crypto::{Curve, EcPrivateKey};
 use hsm2_emulator::cvc::{AuthenticatedRequest, EcPublicKey, Role, SignedBody};
 use hsm2_emulator::domain::Kek;
-use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::profile::{NITROKEY_HSM2, SharedPointKek};
 use hsm2_emulator::tlv::Reader as Tlv;
 use serde_json::Value;
 
@@ -110,7 +110,7 @@ fn both_sides_of_the_exchange_make_the_kek_of_the_vectors() {
         shared
     );
 
-    let kek = Kek::from_shared_point(&shared).unwrap();
+    let kek = Kek::from_shared_point(&shared, SharedPointKek::X).unwrap();
     assert_eq!(kek.kcv()[..], hex(&xkek["kcv"]));
     assert_eq!(kek.encryption_key()[..], hex(&xkek["kenc"]));
     assert_eq!(kek.mac_key()[..], hex(&xkek["kmac"]));
@@ -130,7 +130,7 @@ fn both_sides_of_the_exchange_make_the_kek_of_the_vectors() {
 fn a_shared_point_of_another_size_makes_no_kek() {
     for length in [0, 1, 33, 49, 64, 66, 97, 133] {
         assert!(
-            Kek::from_shared_point(&vec![4; length]).is_none(),
+            Kek::from_shared_point(&vec![4; length], SharedPointKek::X).is_none(),
             "{length}"
         );
     }
