@@ -2,6 +2,7 @@
 
 use super::generate::{generate, is_absent, on_curve, p256, request_for};
 use crate::apdu::{Apdu, apdu};
+use crate::blob::seal::seal;
 use crate::card::cvc::object;
 use crate::scenario::{Effect, List, Start};
 use crate::suite::bench::{Bench, Stop};
@@ -154,6 +155,28 @@ pub(super) fn add(list: &mut List) {
             },
         );
     }
+    list.add(
+        "capacity.full.derive_ec_is_6a84",
+        "DERIVE EC KEY on a full card answers 6A84 and makes nothing; after a deletion it succeeds",
+    )
+    .source("ISO 7816-4, table 6 (inferred)")
+    .needs("dkek")
+    .needs("ec-derive")
+    .needs("curve-secp256r1")
+    .effect(Effect::Wipes)
+    .start(Start::Domains)
+    .run(|t| {
+        let blob = seal(&fixture::key("secp256r1")?.key, &fixture::dkek(), &[0x98])?;
+        t.card().unwrap_key(1, &blob)?;
+        let files = fill(t)?;
+        let derive = apdu(0x8076_0100).p2(KEY).data([0x98, 7]);
+        t.refused(&derive, 0x6a84)?;
+        is_absent(t, KEY)?;
+        if let Some(file) = files.first() {
+            t.delete(*file)?;
+        }
+        t.refused(derive, 0x9000)
+    });
     scenario(
         list,
         "full.keys_and_files_still_work",

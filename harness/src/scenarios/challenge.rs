@@ -23,6 +23,26 @@ pub(super) fn add(list: &mut List) {
         });
     }
 
+    list.add(
+        "challenge.length.most_at_once",
+        "GET CHALLENGE with the greatest Le gives some bytes, as many as asked for or fewer, or 6700",
+    )
+    .source("hosts ask again for what is missing; how many come at once is not recorded")
+    .needs("extended-length")
+    .run(|t| {
+        let answer = t.send(apdu(0x0084_0000).all())?;
+        let refused = answer.status == 0x6700;
+        let random = answer.is_any(&[0x9000, 0x6700])?;
+        t.check(refused == random.is_empty(), "bytes with 9000 alone", || {
+            format!("{} bytes", random.len())
+        })?;
+        t.observe(match refused {
+            true => "no more than it has is given: 6700".into(),
+            false => format!("{} bytes come at once", random.len()),
+        });
+        Ok(())
+    });
+
     for (what, command, word) in [
         ("without_le_is_6700", "00840000", 0x6700),
         ("data_is_6700", "00840000 01 00 08", 0x6700),

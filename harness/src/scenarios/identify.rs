@@ -141,6 +141,10 @@ pub(super) fn add(list: &mut List) {
             version(&answer).is_some() && version(&answer) == version(&fci),
             "the version of tag 85 at the end",
             || hex::encode_upper(&answer),
-        )
+        )?;
+        if let Some(free) = answer.first_chunk::<4>() {
+            t.observe(format!("{} bytes are free", u32::from_be_bytes(*free)));
+        }
+        Ok(())
     });
 }

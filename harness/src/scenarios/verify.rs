@@ -76,7 +76,7 @@ pub(super) fn add(list: &mut List) {
     });
 
     list.add(
-        "verify.user_pin.longer_and_shorter_ones_are_wrong",
+        "verify.user_pin.near_misses_are_wrong",
         "The PIN with a digit more is a wrong PIN, and so is the PIN with its last digit changed",
     )
     .source("ISO 7816-4, 11.6.6 (inferred)")

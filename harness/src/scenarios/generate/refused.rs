@@ -118,10 +118,15 @@ pub(super) fn add(list: &mut List) {
         });
     }
     let refused = |list: &mut List, id: &str, title: &str, command: fn(u8, &[u8]) -> Apdu, word| {
+        // Whoever lets a card try to make its device key anew must be able to lose that.
+        let effect = match word {
+            0x6a89 => Effect::Wipes,
+            _ => Effect::Creates,
+        };
         list.add(format!("generate.refused.{id}"), title)
             .source("ISO 7816-4, table 6 (inferred)")
             .needs("curve-secp256r1")
-            .effect(Effect::Creates)
+            .effect(effect)
             .start(Start::LoggedIn)
             .run(move |t| {
                 let key = t.free_key()?;
