@@ -59,6 +59,7 @@ ip iproute2
 unshare util-linux
 chromium chromium
 setpriv util-linux
+script bsdutils
 LIST
 }
 

@@ -45,8 +45,9 @@ pub enum TransportError {
     Protocol(String),
     /// This program cannot reach such places.
     #[error(
-        "this program was built without PC/SC; build it anew, with libpcsclite-dev and pkg-config \
-         installed: cargo build --release -p hsm2-harness --features pcsc"
+        "this program was built without PC/SC; with libpcsclite-dev and pkg-config installed, run in its \
+         sources:\n  {}",
+        with_pcsc(std::env::args().skip(1))
     )]
     NotBuilt,
     /// Nobody who knows readers runs on this machine.
@@ -90,10 +91,39 @@ pub enum TransportError {
     Timeout(String),
 }
 
+/// The command that does the same in a program with PC/SC, for a shell.
+fn with_pcsc(arguments: impl Iterator<Item = String>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
+    let words = arguments.map(|word| match !word.is_empty() && word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    });
+    let command = "cargo run --release -p hsm2-harness --features pcsc --";
+    std::iter::once(command.to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 fn readers(found: &[String]) -> String {
     if found.is_empty() {
         return "no reader is connected".into();
     }
     let quoted: Vec<String> = found.iter().map(|name| format!("{name:?}")).collect();
     format!("connected: {}", quoted.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_with_pcsc_can_be_pasted_into_a_shell() {
+        let words = ["drill", "xkek", "--cards", "pcsc:Virtual PCD 00 00", "it's"];
+        assert_eq!(
+            with_pcsc(words.map(str::to_owned).into_iter()),
+            "cargo run --release -p hsm2-harness --features pcsc -- drill xkek --cards \
+             'pcsc:Virtual PCD 00 00' 'it'\\''s'"
+        );
+    }
 }

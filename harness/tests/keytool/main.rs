@@ -9,6 +9,11 @@
     reason = "a helper that fails fails its test"
 )]
 
+#[cfg(target_os = "linux")]
+mod prompts;
+#[cfg(target_os = "linux")]
+mod terminal;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -22,6 +27,11 @@ struct Workshop(TempDir);
 impl Workshop {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn directory(&self) -> &Path {
+        self.0.path()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -87,7 +97,7 @@ fn refused(output: &Output) -> (i32, String) {
 }
 
 fn genuine(id: &str) -> Vec<u8> {
-    let file = include_str!("../../vectors/real-tokens.json");
+    let file = include_str!("../../../vectors/real-tokens.json");
     let file: Value = serde_json::from_str(file).unwrap();
     let mut records = file["records"].as_array().unwrap().iter();
     let record = records.find(|record| record["id"] == id).unwrap();
@@ -208,7 +218,7 @@ fn a_key_goes_in_and_comes_out_under_the_share_of_a_genuine_card() {
 #[test]
 fn several_share_files_follow_one_option() {
     let shop = Workshop::new();
-    let vectors: Value = serde_json::from_str(include_str!("../../vectors/dkek.json")).unwrap();
+    let vectors: Value = serde_json::from_str(include_str!("../../../vectors/dkek.json")).unwrap();
     let other = vectors["share_file"]["file"].as_str().unwrap();
     shop.write("card.pbe", &genuine("dkek-share-file"));
     shop.write("bob.pbe", &hex::decode(other).unwrap());
@@ -255,7 +265,7 @@ fn a_key_of_a_genuine_card_is_verified_and_its_secret_stays_hidden() {
 fn cancelling_shares_and_foreign_or_changed_keys_have_their_own_exit_codes() {
     let shop = Workshop::new();
     shop.write("card.pbe", &genuine("dkek-share-file"));
-    let blobs: Value = serde_json::from_str(include_str!("../../vectors/blobs.json")).unwrap();
+    let blobs: Value = serde_json::from_str(include_str!("../../../vectors/blobs.json")).unwrap();
     let foreign = blobs["vectors"][0]["blob"].as_str().unwrap();
     shop.write("foreign.bin", &hex::decode(foreign).unwrap());
     let mut changed = genuine("wrapped-ec-k1");
