@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
-    ("drill::xkek_with_three_cards_in_readers", xkek),
+    ("drill::all_with_cards_in_readers", drills),
     (
         "material::sc_hsm_tool_takes_ours",
         material::sc_hsm_tool_takes_ours,
@@ -79,6 +79,7 @@ const TESTS: &[Test] = &[
 const A: &str = "Virtual PCD 00 00";
 const B: &str = "Virtual PCD 00 01";
 const C: &str = "Virtual PCD B 00 00";
+const D: &str = "Virtual PCD B 00 01";
 
 fn drill(name: &str, readers: &[&str]) -> Tool {
     let cards = readers.iter().map(|reader| format!("pcsc:{reader}"));
@@ -89,14 +90,25 @@ fn drill(name: &str, readers: &[&str]) -> Tool {
         .args(cards)
 }
 
-fn xkek() {
-    let _readers = Readers::with_cards(3);
-    drill("xkek", &[A, B, C])
+/// Each drill on one set of cards: every run proves that the one before left the readers usable.
+fn drills() {
+    const STAND_IN: &str = "A virtual card in this program plays C";
+    let _readers = Readers::with_cards(4);
+    drill("xkek", &[A, B])
+        .ok()
+        .has("card in reader \"Virtual PCD 00 01\"")
+        .has("DERIVE XKEK")
+        .has(STAND_IN);
+    drill("xkek", &[C, A, B])
         .ok()
         .has("card in reader \"Virtual PCD B 00 00\"")
-        .has("DERIVE XKEK");
-    // The second run proves that the first left the readers usable.
-    drill("xkek", &[C, A, B]).ok().has("DERIVE XKEK");
+        .has("DERIVE XKEK")
+        .lacks(STAND_IN);
+    drill("custodians-lost", &[B, A]).ok().has(STAND_IN);
+    for name in ["custodian-leaves", "new-dkek", "restore"] {
+        drill(name, &[A, B]).ok().has("For a real ceremony");
+    }
+    drill("pka", &[A, B, C, D]).ok().has("PKA replace");
 }
 
 fn wrong_reader() {
