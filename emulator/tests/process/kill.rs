@@ -3,11 +3,15 @@
 //! Each round starts the program on the same card file, sends commands, and kills the process
 //! while one of them may be at work. The test keeps a model of what the card must hold: exactly
 //! what was acknowledged, or that plus the one command that was not answered. The right PIN may
-//! have cost a try, a wrong one that was answered always has.
+//! have cost a try, a wrong one that was answered always has. A PIN that was being changed is
+//! whichever of the two the card takes, and is tried only there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use hsm2_emulator::crypto::Curve;
+use hsm2_emulator::tlv::Writer;
 
 use crate::support::{Reader, Served, command};
 
@@ -16,7 +20,13 @@ const ROUNDS: u32 = 120;
 /// Environment variable that repeats a run.
 const SEED: &str = "HSM2_KILL_SEED";
 
-const PIN: &[u8] = b"648219";
+/// Commits that fit between login and kill at most; half as many on average.
+const COMMITS: u32 = 6;
+/// The least time for them: on a disk that answers from its cache commands cost more than commits.
+const LEAST: Duration = Duration::from_millis(4);
+
+/// The user PIN is one of these.
+const PINS: [&[u8]; 2] = [b"648219", b"735190"];
 const SO_PIN: &[u8] = b"57621880";
 const DONE: [u8; 2] = [0x90, 0x00];
 const TRIES: u8 = 3;
@@ -38,7 +48,11 @@ impl Dice {
 /// What a card holds, as far as the test changes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct State {
+    /// Which of the user PINs is set.
+    pin: usize,
     tries: u8,
+    /// Keys that there are.
+    keys: BTreeSet<u8>,
     /// The byte that fills each file.
     files: BTreeMap<u16, u8>,
 }
@@ -48,27 +62,39 @@ struct State {
 enum Step {
     WrongPin,
     RightPin,
+    /// To the other one.
+    ChangePin,
     Write(u16, u8),
     Delete(u16),
+    Generate(u8),
+    DeleteKey(u8),
 }
 
 impl Step {
     fn roll(dice: &mut Dice, state: &State) -> Self {
         let file = 0xCF00 + u16::try_from(dice.below(6)).unwrap();
-        match dice.below(8) {
+        let key = 1 + u8::try_from(dice.below(4)).unwrap();
+        match dice.below(12) {
             // A right PIN spends a try too until it has been compared: with two left, the PIN never
             // blocks whatever happens next.
             0 | 1 if state.tries > 2 => Self::WrongPin,
             0..=3 => Self::RightPin,
             4 if state.files.contains_key(&file) => Self::Delete(file),
+            5 | 6 if state.keys.contains(&key) => Self::DeleteKey(key),
+            5..=7 if !state.keys.contains(&key) => Self::Generate(key),
+            8 | 9 => Self::ChangePin,
             _ => Self::Write(file, u8::try_from(dice.below(256)).unwrap()),
         }
     }
 
-    fn command(&self) -> Vec<u8> {
+    fn command(&self, state: &State) -> Vec<u8> {
+        let (old, new) = (PINS[state.pin], PINS[1 - state.pin]);
         match self {
             Self::WrongPin => [&[0x00, 0x20, 0x00, 0x81, 6][..], b"000000"].concat(),
-            Self::RightPin => [&[0x00, 0x20, 0x00, 0x81, 6][..], PIN].concat(),
+            Self::RightPin => [&[0x00, 0x20, 0x00, 0x81, 6][..], old].concat(),
+            Self::ChangePin => [&[0x00, 0x24, 0x00, 0x81, 12][..], old, new].concat(),
+            Self::Generate(key) => generate_ec(*key),
+            Self::DeleteKey(key) => vec![0x00, 0xE4, 0x02, 0x00, 2, 0xCC, *key],
             Self::Write(file, content) => {
                 let [high, low] = file.to_be_bytes();
                 let header = [
@@ -98,6 +124,12 @@ impl Step {
         match self {
             Self::WrongPin => state.tries -= 1,
             Self::RightPin => state.tries = TRIES,
+            Self::ChangePin => {
+                state.pin = 1 - state.pin;
+                state.tries = TRIES;
+            }
+            Self::Generate(key) => drop(state.keys.insert(*key)),
+            Self::DeleteKey(key) => drop(state.keys.remove(key)),
             Self::Write(file, content) => {
                 state.files.insert(*file, *content);
             }
@@ -112,22 +144,51 @@ impl Step {
     fn interrupted_at(&self, state: &State) -> Vec<State> {
         let mut possible = vec![state.clone(), self.applied_to(state)];
         // The try is spent before the comparison and given back after it.
-        if matches!(self, Self::RightPin) {
+        if matches!(self, Self::RightPin | Self::ChangePin) {
             possible.push(Self::WrongPin.applied_to(state));
         }
         possible
     }
 
-    fn answer(&self, before: &State) -> [u8; 2] {
+    /// Whether this is the answer.
+    fn is_answered_by(&self, response: &[u8], before: &State) -> bool {
         match self {
-            Self::WrongPin => [0x63, 0xC0 | (before.tries - 1)],
-            _ => DONE,
+            Self::WrongPin => response == [0x63, 0xC0 | (before.tries - 1)],
+            Self::Generate(_) => response.len() > 200 && response.ends_with(&DONE),
+            _ => response == DONE,
         }
     }
 }
 
-/// Reads the state back from a card that has just been selected.
-fn read_state(reader: &mut Reader) -> State {
+/// GENERATE ASYMMETRIC KEY PAIR on secp256r1.
+fn generate_ec(key: u8) -> Vec<u8> {
+    let domain = Curve::Secp256r1.parameters();
+    let template = Writer::new()
+        .element(0x5F29, &[0])
+        .element(0x42, b"UTCA00001")
+        .nested(0x7F49, |public_key| {
+            public_key
+                .element(0x06, &[4, 0, 0x7F, 0, 7, 2, 2, 2, 2, 3])
+                .element(0x81, domain.p)
+                .element(0x82, domain.a)
+                .element(0x83, domain.b)
+                .element(0x84, domain.g)
+                .element(0x85, domain.n)
+        })
+        .element(0x5F20, b"UTTEST00001")
+        .into_vec();
+    let length = u16::try_from(template.len()).unwrap().to_be_bytes();
+    [
+        &[0x00, 0x46, key, 0x00, 0x00][..],
+        &length,
+        &template,
+        &[0, 0],
+    ]
+    .concat()
+}
+
+/// Reads the state back from a card that has just been selected; which PIN it has is not asked.
+fn read_state(reader: &mut Reader, pin: usize) -> State {
     let status = reader.ask(&[0x00, 0x20, 0x00, 0x81]);
     assert_eq!((status[0], status[1] & 0xF0), (0x63, 0xC0), "{status:02X?}");
     let mut files = BTreeMap::new();
@@ -147,9 +208,39 @@ fn read_state(reader: &mut Reader) -> State {
             _ => panic!("file {file:04X}: {status:02X?}"),
         }
     }
+    let mut keys = BTreeSet::new();
+    for key in 1..=4 {
+        match reader.ask(&[0x00, 0xA4, 0x00, 0x0C, 2, 0xCC, key])[..] {
+            [0x90, 0x00] => {
+                // The key's request came in the same transaction.
+                let request = reader.ask(&[0x00, 0xB1, 0xCE, key, 4, 0x54, 2, 0, 0, 8]);
+                assert_eq!((request[0], request.len()), (0x67, 10), "request of {key}");
+                keys.insert(key);
+            }
+            [0x6A, 0x82] => {}
+            ref other => panic!("key {key}: {other:02X?}"),
+        }
+    }
     State {
+        pin,
         tries: status[1] & 0x0F,
+        keys,
         files,
+    }
+}
+
+/// What the card holds of all that is possible; where only the PIN tells, it is presented.
+fn found_of(possible: &[State], reader: &mut Reader) -> Option<State> {
+    let found = [0, 1].map(|pin| read_state(reader, pin));
+    let mut candidates = found.into_iter().filter(|state| possible.contains(state));
+    let first = candidates.next()?;
+    let Some(second) = candidates.next() else {
+        return Some(first);
+    };
+    let right = Step::RightPin;
+    match reader.ask(&right.command(&first))[..] {
+        [0x90, 0x00] => Some(right.applied_to(&first)),
+        _ => Some(Step::WrongPin.applied_to(&second)),
     }
 }
 
@@ -166,13 +257,35 @@ fn new_card(path: &str) {
     reader.select();
     let initialise = [
         &[0x80, 0x50, 0x00, 0x00, 0x19, 0x80, 2, 0x00, 0x01, 0x81, 6][..],
-        PIN,
+        PINS[0],
         &[0x82, 8],
         SO_PIN,
         &[0x91, 1, TRIES],
     ];
     assert_eq!(reader.ask(&initialise.concat()), DONE);
     served.stop();
+}
+
+/// How long the kills may wait: some commits on this disk, by the median of a few.
+fn longest_delay(path: &str) -> Duration {
+    let served = Served::start(&["--card", path, "--listen", "127.0.0.1:0"]);
+    let mut reader = served.reader(0);
+    reader.select();
+    let state = State {
+        pin: 0,
+        tries: TRIES,
+        keys: BTreeSet::new(),
+        files: BTreeMap::new(),
+    };
+    let mut times = [(); 9].map(|()| {
+        let start = Instant::now();
+        assert_eq!(reader.ask(&Step::RightPin.command(&state)), DONE);
+        // The try spent and the try given back.
+        start.elapsed() / 2
+    });
+    times.sort_unstable();
+    served.stop();
+    (COMMITS * times[4]).max(LEAST)
 }
 
 #[test]
@@ -193,8 +306,11 @@ fn a_killed_card_has_lost_nothing_and_gained_no_try() {
     let path = folder.path().join("card.hsm2");
     let path = path.to_str().unwrap();
     new_card(path);
+    let delay = u64::try_from(longest_delay(path).as_micros()).unwrap();
     let mut state = State {
+        pin: 0,
         tries: TRIES,
+        keys: BTreeSet::new(),
         files: BTreeMap::new(),
     };
     let (mut acknowledged, mut took_effect) = (0, 0);
@@ -204,28 +320,27 @@ fn a_killed_card_has_lost_nothing_and_gained_no_try() {
         let mut reader = served.reader(0);
         reader.select();
         assert_eq!(
-            read_state(&mut reader),
+            read_state(&mut reader, state.pin),
             state,
             "round {round}: before anything was asked"
         );
         let login = Step::RightPin;
-        assert_eq!(reader.ask(&login.command()), DONE, "round {round}");
+        assert_eq!(reader.ask(&login.command(&state)), DONE, "round {round}");
         state = login.applied_to(&state);
 
-        let killer = kill_after(served.pid(), Duration::from_micros(dice.below(4000)));
+        let killer = kill_after(served.pid(), Duration::from_micros(dice.below(delay)));
         let step = loop {
             // A wrong PIN ends the session's rights; then only the right one is of use.
             let step = match state.tries {
                 TRIES => Step::roll(&mut dice, &state),
                 _ => Step::RightPin,
             };
-            let Some(response) = reader.try_ask(&step.command()) else {
+            let Some(response) = reader.try_ask(&step.command(&state)) else {
                 break step;
             };
-            assert_eq!(
-                response,
-                step.answer(&state),
-                "round {round}: {step:?} at {state:?}"
+            assert!(
+                step.is_answered_by(&response, &state),
+                "round {round}: {step:?} at {state:?}: {response:02X?}"
             );
             state = step.applied_to(&state);
             acknowledged += 1;
@@ -237,12 +352,11 @@ fn a_killed_card_has_lost_nothing_and_gained_no_try() {
         let served = Served::start(&["--card", path, "--listen", "127.0.0.1:0"]);
         let mut reader = served.reader(0);
         reader.select();
-        let found = read_state(&mut reader);
         let possible = step.interrupted_at(&state);
-        assert!(
-            possible.contains(&found),
-            "round {round}: {found:?} after {step:?}, possible: {possible:?}"
-        );
+        let found = found_of(&possible, &mut reader).unwrap_or_else(|| {
+            let found = read_state(&mut reader, state.pin);
+            panic!("round {round}: {found:?} after {step:?}, possible: {possible:?}")
+        });
         took_effect += u32::from(found != state);
         state = found;
         drop(reader);
@@ -251,6 +365,7 @@ fn a_killed_card_has_lost_nothing_and_gained_no_try() {
             served.stop();
         }
     }
+    println!("kills within {delay} µs");
     println!("{acknowledged} acknowledged; of {ROUNDS} unanswered {took_effect} took effect");
     assert!(
         acknowledged > ROUNDS,
