@@ -271,11 +271,14 @@ fn a_virtual_card_judges_the_published_membership_once_it_trusts_its_root() {
     // Every signature verifies, and the member it names is another card.
     let join = format!("80 52 02 00 {} 00 00", extended(&data));
     card.reader.refused(&join, 0x6985);
-    // With the signer's request changed, the chain is what fails first.
-    let mut changed = data.clone();
-    changed[300] ^= 1;
-    let join = format!("80 52 02 00 {} 00 00", extended(&changed));
-    assert_ne!(card.reader.send(&join).status, 0x9000);
+    // With the signer's request changed, its attestation is what fails first, or its form.
+    let holder = data.windows(2).position(|tag| tag == [0x5F, 0x20]).unwrap();
+    for (at, word) in [(holder + 5, 0x6985), (300, 0x6A80)] {
+        let mut changed = data.clone();
+        changed[at] ^= 1;
+        let join = format!("80 52 02 00 {} 00 00", extended(&changed));
+        card.reader.refused(&join, word);
+    }
 }
 
 #[test]

@@ -110,8 +110,13 @@ impl Bench {
     /// The same card after its process ended: opened from its records, with the user
     /// authenticated.
     pub(crate) fn reopened(self) -> Self {
+        self.reopened_with([0xEE; 32])
+    }
+
+    /// As [`Bench::reopened`]; what the card draws from then on depends on the seed.
+    pub(crate) fn reopened_with(self, seed: [u8; 32]) -> Self {
         let records = self.records;
-        let rng = Box::new(CardRng::from_seed([0xEE; 32]));
+        let rng = Box::new(CardRng::from_seed(seed));
         let mut card = Card::open(Box::new(records.clone()), rng).unwrap();
         card.power_on();
         let mut bench = Self {

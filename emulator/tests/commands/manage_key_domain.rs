@@ -5,7 +5,7 @@
 use hsm2_emulator::crypto::Curve;
 
 use crate::keys::Bench;
-use crate::vectors;
+use crate::{vectors, xkek};
 
 const SHARE: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 const OTHER: &str = "8dac594ccb16cd07af430711b9a7dcc3588704c34ed74b6b02e2a9c0fe81b6e4";
@@ -122,22 +122,27 @@ fn every_form_on_an_absent_slot() {
 
 #[test]
 fn every_form_on_a_slot_that_exists() {
-    // Waiting for a share, complete, random, cleared random.
-    let states: [fn(&mut Bench); 4] = [
-        |card| drop(card.ok("80 52 01 00 01 01 00")),
-        |card| {
-            card.ok("80 52 01 00 01 01 00");
-            card.import_share(0, SHARE);
-        },
-        |card| drop(card.ok("80 52 01 00 01 00 00")),
-        |card| {
-            card.ok("80 52 01 00 01 00 00");
-            card.ok("80 52 04 00 00");
-        },
-    ];
-    for (index, enter) in states.into_iter().enumerate() {
+    let after = |commands: &[&str]| {
         let mut card = Bench::new(1, "97 01 02");
-        enter(&mut card);
+        for command in commands {
+            card.ok(command);
+        }
+        card
+    };
+    let states = [
+        ("waits for a share", after(&["80 52 01 00 01 01 00"])),
+        ("complete", after(&["80 52 01 00 01 01 00", &import(SHARE)])),
+        ("random", after(&["80 52 01 00 01 00 00"])),
+        (
+            "random, cleared",
+            after(&["80 52 01 00 01 00 00", "80 52 04 00 00"]),
+        ),
+        ("joined", xkek::joined("97 01 02")),
+        ("joined and exchanged", xkek::exchanged("97 01 02")),
+    ];
+    for (state, mut card) in states {
+        println!("{state}");
+        let too_small = format!("80 52 00 00 {:02X}", card.domain(0).len() - 1);
         card.refuses(&[
             ("create", "80 52 01 00 01 01 00", 0x6A86),
             ("create random", "80 52 01 00 01 00 00", 0x6A86),
@@ -153,9 +158,9 @@ fn every_form_on_a_slot_that_exists() {
                 0x6700,
             ),
             ("share of 1 byte", "80 52 00 00 01 00 00", 0x6700),
-            ("status, Le too small", "80 52 00 00 09", 0x6700),
+            ("status, Le too small", &too_small, 0x6700),
         ]);
-        if index > 0 {
+        if state != "waits for a share" {
             card.refuses(&[("a share that nobody awaits", &import(SHARE), 0x6985)]);
         }
         card.generate_ec(1, Curve::Secp256r1, "92 01 00");

@@ -1,5 +1,8 @@
 //! UNWRAP KEY: blobs of the vectors and of a genuine token open, nothing else does.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use hsm2_emulator::blob::{self, Envelope};
 use hsm2_emulator::crypto::{CardRng, Curve, EcdsaSignature, verify_prehash};
 use hsm2_emulator::domain::Kek;
@@ -130,21 +133,85 @@ fn refuses_each_fault_with_its_word() {
     ]);
 }
 
+/// Every blob of the vectors, by name.
+fn every_blob() -> Vec<(String, Vec<u8>)> {
+    let blobs = vectors::blobs();
+    let blobs = blobs["vectors"].as_array().unwrap().iter();
+    blobs
+        .map(|vector| {
+            let name = vectors::text(&vector["name"]).to_owned();
+            (name, vectors::hex(&vector["blob"]))
+        })
+        .collect()
+}
+
+/// UNWRAP KEY in bytes.
+fn unwrap_bytes(blob: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(blob.len()).unwrap().to_be_bytes();
+    [&[0x80, 0x74, 1, 0x93, 0], &length[..], blob].concat()
+}
+
 #[test]
 fn one_wrong_bit_anywhere_is_refused() {
     let mut card = bench();
-    for name in ["AES-128, algorithms 10 11 18 99", "EC secp256r1"] {
-        let good = blob(name);
+    let kinds: BTreeSet<u8> = every_blob().iter().map(|(_, blob)| blob[8]).collect();
+    assert_eq!(kinds, BTreeSet::from([0x05, 0x06, 0x0C, 0x0F]));
+    for (name, good) in every_blob() {
         let before = card.state();
+        let mut wrong = unwrap_bytes(&good);
+        let start = wrong.len() - good.len();
         for bit in 0..8 * good.len() {
-            let mut wrong = good.clone();
-            wrong[bit / 8] ^= 0x80 >> (bit % 8);
-            assert_eq!(card.unwrap_key(1, &wrong), 0x6A80, "{name}, bit {bit}");
+            let (at, mask) = (start + bit / 8, 0x80 >> (bit % 8));
+            wrong[at] ^= mask;
+            assert_eq!(card.send_bytes(&wrong).status, 0x6A80, "{name}, bit {bit}");
+            wrong[at] ^= mask;
         }
         assert!(card.state() == before, "{name}");
-        assert_eq!(card.unwrap_key(1, &good), 0x9000);
+        assert_eq!(card.send_bytes(&wrong).status, 0x9000, "{name}");
         card.delete_key(1);
     }
+}
+
+#[test]
+fn a_reordered_blob_is_refused() {
+    let mut card = bench();
+    let before = card.state();
+    for (name, good) in every_blob() {
+        let mut tried = 0;
+        let mut refused = |what: &str, first: Range<usize>, second: Range<usize>| {
+            let mut wrong = good[..first.start].to_vec();
+            wrong.extend_from_slice(&good[second.clone()]);
+            wrong.extend_from_slice(&good[first.clone()]);
+            wrong.extend_from_slice(&good[second.end..]);
+            if wrong != good {
+                let status = card.send_bytes(&unwrap_bytes(&wrong)).status;
+                assert_eq!(status, 0x6A80, "{name}, {what} at {first:?}");
+                tried += 1;
+            }
+        };
+        // KCV and type, four fields with a length of two bytes each, cryptogram and MAC.
+        let mut bounds = vec![0, 8, 9];
+        for _ in 0..4 {
+            let at = *bounds.last().unwrap();
+            let length = usize::from(u16::from_be_bytes([good[at], good[at + 1]]));
+            bounds.push(at + 2 + length);
+        }
+        let header = *bounds.last().unwrap();
+        bounds.extend([good.len() - 16, good.len()]);
+        for three in bounds.windows(3) {
+            refused("fields", three[0]..three[1], three[1]..three[2]);
+        }
+        // Blocks of the cryptogram, the MAC being the last, and of the whole from its start.
+        for start in [header, 0] {
+            let blocks = (good.len() - start) / 16;
+            for block in 1..blocks {
+                let at = start + 16 * block;
+                refused("blocks", at - 16..at, at..at + 16);
+            }
+        }
+        assert!(tried > 8, "{name}");
+    }
+    assert!(card.state() == before);
 }
 
 #[test]

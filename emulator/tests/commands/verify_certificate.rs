@@ -5,6 +5,7 @@ use hsm2_emulator::cvc::{self, CertificateFields, Parameters, Role, SignedBody, 
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
 
 use crate::public_key_authentication::select_key;
+use crate::state::image;
 use crate::support::{Reader, bytes, lc_data};
 
 const ROOT: &[u8] = b"ZZVIRTROOT00001";
@@ -145,6 +146,27 @@ fn every_refusal_has_its_word() {
     reader.refuses(&[("below a device", &verify(&below_device), 0x6985)]);
     // What was refused is not known.
     reader.refused(&select_key("B6", b"ZZVIRTISSR99999"), 0x6A88);
+}
+
+#[test]
+fn a_certificate_cut_anywhere_is_refused() {
+    let Chain { issuer, .. } = Chain::new();
+    let framed = Writer::new().element(0x7F21, &issuer).into_vec();
+    let mut reader = Reader::initialised();
+    reader.ok(&select_key("B6", ROOT));
+    for whole in [&issuer, &framed] {
+        let memory = image(reader.card.memory());
+        for length in 1..whole.len() {
+            let answer = reader.send(&verify(&whole[..length]));
+            assert_eq!(answer.status, 0x6A80, "cut to {length}");
+        }
+        assert!(image(reader.card.memory()) == memory);
+        assert!(reader.is_logged_in());
+        reader.refused(&select_key("B6", holder(&issuer)), 0x6A88);
+    }
+    // The root is still selected.
+    reader.ok(&verify(&framed));
+    reader.ok(&select_key("B6", holder(&issuer)));
 }
 
 /// A key that everybody has: its scalar is the hash of a sentence.

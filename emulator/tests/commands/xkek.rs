@@ -1,7 +1,9 @@
 //! XKEK domains: two cards agree on a KEK that nobody outside knows, and a third stays outside.
 
 use hsm2_emulator::crypto::{Curve, EcPrivateKey, EcdsaSignature, Hash};
-use hsm2_emulator::cvc::{self, EcPublicKey, SignedBody};
+use hsm2_emulator::cvc::{
+    self, CertificateFields, EcPublicKey, Parameters, RequestFields, RequestKey, Role, SignedBody,
+};
 use hsm2_emulator::identity::{ISSUER_NAME, ROOT_NAME};
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
 
@@ -18,13 +20,13 @@ pub(crate) const SIGNER: u8 = 0x10;
 pub(crate) const EXCHANGE: u8 = 0x01;
 
 /// One certificate of a card's own chain.
-struct Certificate {
+pub(crate) struct Certificate {
     content: Vec<u8>,
     holder: Vec<u8>,
 }
 
 /// Device certificate and issuer certificate, as EF 2F02 has them.
-fn chain(card: &mut Bench) -> [Certificate; 2] {
+pub(crate) fn chain(card: &mut Bench) -> [Certificate; 2] {
     let file = card.read(0x2F02);
     let mut reader = Tlv::new(&file);
     [(); 2].map(|()| {
@@ -54,7 +56,13 @@ fn verify_command(certificate: &[u8]) -> String {
 /// Lets the card verify another's chain, and selects that device's key.
 #[track_caller]
 pub(crate) fn trust(card: &mut Bench, peer: &mut Bench) {
-    let [device, issuer] = chain(peer);
+    let chain = chain(peer);
+    trust_chain(card, &chain);
+}
+
+/// As [`trust`], by the other's certificates.
+#[track_caller]
+pub(crate) fn trust_chain(card: &mut Bench, [device, issuer]: &[Certificate; 2]) {
     if card.send(&select_command(&device.holder)).status == 0x9000 {
         return;
     }
@@ -77,7 +85,7 @@ pub(crate) fn membership(signer: &mut Bench, member: &mut Bench) -> Vec<u8> {
         .into_vec()
 }
 
-fn join_command(slot: u8, membership: &[u8]) -> String {
+pub(crate) fn join_command(slot: u8, membership: &[u8]) -> String {
     format!("80 52 02 {slot:02X} {} 00 00", extended(membership))
 }
 
@@ -114,11 +122,86 @@ fn founder() -> (Bench, Vec<u8>) {
     (a, request)
 }
 
-/// Flips one bit of a byte.
+/// A card that has joined a group in slot 0, and has no key.
+pub(crate) fn joined(objects: &str) -> Bench {
+    let (mut a, _) = founder();
+    let mut card = Bench::new(2, objects);
+    trust(&mut card, &mut a);
+    let membership = membership(&mut a, &mut card);
+    card.ok(&join_command(0, &membership));
+    card
+}
+
+/// As [`joined`], with a KEK from an exchange whose key is gone.
+pub(crate) fn exchanged(objects: &str) -> Bench {
+    let (mut a, request) = founder();
+    let mut card = joined(objects);
+    trust(&mut card, &mut a);
+    exchange_key(&mut card);
+    card.ok(&derive_command(EXCHANGE, &request));
+    card.delete_key(EXCHANGE);
+    card
+}
+
+/// What a byte of a request or membership belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// A tag, a length, or a value that must be this one: 6A80 when it is another.
+    Form,
+    /// The name of the device that attests the key: 6A88.
+    Attester,
+    /// What a signature covers, or is: 6985.
+    Signed,
+}
+
+/// The parts of a request, and of the group's signature behind it, byte by byte.
+fn parts(content: &[u8]) -> Vec<Part> {
+    let mut parts = vec![Part::Form; content.len()];
+    let mut mark = |element: &[u8], part| {
+        let start = element.as_ptr() as usize - content.as_ptr() as usize;
+        parts[start..start + element.len()].fill(part);
+    };
+    let mut outer = Tlv::new(content);
+    let mut request = Tlv::new(outer.expect(0x7F21).unwrap().value);
+    let mut body = Tlv::new(request.expect(0x7F4E).unwrap().value);
+    while !body.is_empty() {
+        let field = body.next_element().unwrap();
+        match field.tag {
+            // Authority, holder and extensions.
+            0x42 | 0x5F20 | 0x65 => mark(field.value, Part::Signed),
+            0x7F49 => {
+                // The last number of the identifier is the hash; others of it are known.
+                let oid = Tlv::new(field.value).expect(0x06).unwrap().value;
+                mark(&oid[oid.len() - 1..], Part::Signed);
+            }
+            _ => {}
+        }
+    }
+    mark(request.expect(0x5F37).unwrap().value, Part::Signed);
+    mark(outer.expect(0x42).unwrap().value, Part::Attester);
+    mark(outer.expect(0x5F37).unwrap().value, Part::Signed);
+    if let Some(signature) = outer.optional(0x54).unwrap() {
+        mark(signature.value, Part::Signed);
+    }
+    outer.finish().unwrap();
+    parts
+}
+
+/// Flips one bit of a byte, for each byte another one.
 fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    bytes[at] ^= 1;
+    bytes[at] ^= 1 << (at % 8);
     bytes
+}
+
+#[track_caller]
+fn assert_word(status: u16, part: Part, at: usize) {
+    let expected = match part {
+        Part::Form => 0x6A80,
+        Part::Attester => 0x6A88,
+        Part::Signed => 0x6985,
+    };
+    assert_eq!(format!("{status:04X}"), format!("{expected:04X}"), "{at}");
 }
 
 #[test]
@@ -240,12 +323,10 @@ fn a_membership_with_any_byte_changed_is_refused() {
     let membership = membership(&mut a, &mut b);
     trust(&mut b, &mut a);
     let before = b.state();
-    for at in 0..membership.len() {
+    let parts = parts(&membership);
+    for (at, part) in parts.iter().enumerate() {
         let status = b.send(&join_command(0, &flipped(&membership, at))).status;
-        assert!(
-            matches!(status, 0x6A80 | 0x6A88 | 0x6985),
-            "{at}: {status:04X}"
-        );
+        assert_word(status, *part, at);
     }
     for length in 1..membership.len() {
         let status = b.send(&join_command(0, &membership[..length])).status;
@@ -456,14 +537,78 @@ fn a_request_with_any_byte_changed_is_refused() {
     trust(&mut a, &mut b);
     let content = request_content(&request);
     let before = a.state();
-    for at in 0..content.len() {
+    let parts = parts(content);
+    for (at, part) in parts.iter().enumerate() {
         let command = crypto_command(0x62, EXCHANGE, 0x84, &flipped(content, at));
-        let status = a.send(&command).status;
-        assert!(
-            matches!(status, 0x6A80 | 0x6A88 | 0x6985),
-            "{at}: {status:04X}"
-        );
+        assert_word(a.send(&command).status, *part, at);
+    }
+    for length in 1..content.len() {
+        let command = crypto_command(0x62, EXCHANGE, 0x84, &content[..length]);
+        assert_eq!(a.send(&command).status, 0x6A80, "cut to {length}");
     }
     assert!(a.state() == before);
     a.ok(&derive_command(EXCHANGE, &request));
+}
+
+#[test]
+fn a_membership_below_an_expired_chain_joins_as_a_card_has_no_clock() {
+    let public =
+        |sentence: &[u8]| EcPrivateKey::from_bytes(CURVE, &Hash::Sha256.digest(sentence)).unwrap();
+    let root = public(b"virtual HSM2 root, a key that everybody has");
+    let issuer = public(b"virtual HSM2 device issuer, a key that everybody has");
+    let mut rng = hsm2_emulator::crypto::CardRng::from_seed([6; 32]);
+    // A year at the beginning of the century, over before any card was made.
+    let mut issue = |authority, holder, role, key: &EcPrivateKey, by: &EcPrivateKey| {
+        let fields = CertificateFields {
+            authority,
+            holder,
+            role,
+            effective: [0, 1, 0, 1, 0, 1],
+            expiration: [0, 2, 0, 1, 0, 1],
+            extensions: None,
+        };
+        let certificate = cvc::issue(&fields, key, Parameters::Inherited, by, &mut rng).unwrap();
+        let content = Tlv::new(&certificate)
+            .expect(0x7F21)
+            .unwrap()
+            .value
+            .to_vec();
+        Certificate {
+            content,
+            holder: holder.to_vec(),
+        }
+    };
+    let device = EcPrivateKey::from_bytes(CURVE, &[0x31; 32]).unwrap();
+    let old_issuer = issue(ROOT_NAME, ISSUER_NAME, Role::Issuer, &issuer, &root);
+    let old_device = issue(
+        ISSUER_NAME,
+        b"ZZVT000009900001",
+        Role::Device,
+        &device,
+        &issuer,
+    );
+
+    let signer = EcPrivateKey::from_bytes(CURVE, &[0x32; 32]).unwrap();
+    let fields = RequestFields {
+        authority: None,
+        holder: b"ZZGROUP00001",
+        oid: &cvc::OID_ECDSA_SHA256,
+        extensions: None,
+    };
+    let mut rng = hsm2_emulator::crypto::CardRng::from_seed([7; 32]);
+    let request = cvc::request(&fields, &RequestKey::Ec(&signer), &mut rng).unwrap();
+    let request = cvc::authenticate(&request, &old_device.holder, &device, &mut rng).unwrap();
+    let mut card = Bench::new(2, "97 01 01");
+    let signed = [&[0x54], device_key(&mut card).x()].concat();
+    let signature = signer
+        .sign_prehash(&Hash::Sha256.digest(&signed), &mut rng)
+        .unwrap();
+    let membership = Writer::new()
+        .raw(request_content(&request))
+        .element(0x54, &signature.to_plain())
+        .into_vec();
+    trust_chain(&mut card, &[old_device, old_issuer]);
+    let uid = &signer.public_point()[1..];
+    let status = card.ok(&join_command(0, &membership));
+    assert_eq!(status, [&[0; 10], uid].concat());
 }
