@@ -2,6 +2,7 @@
 
 mod attest;
 mod blob;
+mod consent;
 mod dkek;
 mod drill;
 mod files;
@@ -9,6 +10,7 @@ mod opensc_corpus;
 mod progress;
 mod report;
 mod run;
+mod run_progress;
 mod secrets;
 mod sessions;
 
@@ -29,12 +31,13 @@ Exit codes:
   8  a password is needed and there is nowhere to get it from
   9  a drill ended otherwise than it must
  10  a card cannot be reached or may not be changed or erased
- 11  a run ended early: the card was removed, or the harness is at fault
+ 11  a run ended early: the card was removed
  12  there is no such reader
  13  there is no card in the reader
  14  the PC/SC service does not answer
- 15  the card in the reader is no SmartCard-HSM
+ 15  the card in the reader is no SmartCard-HSM, or another one than before
  16  no scenario ran
+ 17  the connection to the card or the harness itself is at fault
  21  an attestation is refuted: a signature, root or proof is wrong
  22  a device did not prove that it has its key
  23  an attestation holds, below a root that vouches for nothing";
@@ -55,8 +58,8 @@ enum Command {
     Run(Box<run::Run>),
     List(run::List),
     Record(Box<sessions::Record>),
-    Replay(sessions::Replay),
-    Diff(sessions::Diff),
+    Replay(Box<sessions::Replay>),
+    Diff(Box<sessions::Diff>),
     Report(report::Report),
     /// DKEK shares: what the custodians of a token keep
     Dkek(dkek::Dkek),
@@ -87,12 +90,13 @@ enum Exit {
     NoSecret = 8,
     Drill = 9,
     Card = 10,
-    Broken = 11,
+    Removed = 11,
     NoReader = 12,
     NoCard = 13,
     NoService = 14,
     OtherCard = 15,
     NothingRan = 16,
+    Fault = 17,
     Refuted = 21,
     NotProven = 22,
     WithoutValue = 23,

@@ -15,13 +15,31 @@ use crate::device::Identity;
 use crate::key::curves::CURVES;
 use crate::scenario::Scenario;
 use crate::suite::bench::Finding;
+use crate::suite::fixture::Equipment;
 
 /// Profiles that come with the program.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 10] = [
+    ("virtual-1.2", include_str!("../profiles/virtual-1.2.toml")),
+    ("virtual-2.6", include_str!("../profiles/virtual-2.6.toml")),
+    ("virtual-3.1", include_str!("../profiles/virtual-3.1.toml")),
+    ("virtual-3.5", include_str!("../profiles/virtual-3.5.toml")),
     ("virtual-3.6", include_str!("../profiles/virtual-3.6.toml")),
+    ("virtual-4.1", include_str!("../profiles/virtual-4.1.toml")),
     (
-        "nitrokey-hsm2",
-        include_str!("../profiles/nitrokey-hsm2.toml"),
+        "smartcard-hsm-1",
+        include_str!("../profiles/smartcard-hsm-1.toml"),
+    ),
+    (
+        "smartcard-hsm-2",
+        include_str!("../profiles/smartcard-hsm-2.toml"),
+    ),
+    (
+        "nitrokey-hsm2-3",
+        include_str!("../profiles/nitrokey-hsm2-3.toml"),
+    ),
+    (
+        "nitrokey-hsm2-4",
+        include_str!("../profiles/nitrokey-hsm2-4.toml"),
     ),
 ];
 
@@ -60,6 +78,12 @@ struct Applies {
     versions: Vec<String>,
 }
 
+/// The part of a profile that says for which devices it is.
+#[derive(Debug, Deserialize)]
+struct Heading {
+    applies: Applies,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Has {
@@ -72,12 +96,15 @@ struct Has {
 pub struct Departure {
     /// Which scenarios, as a glob.
     pub scenario: String,
-    /// A part of what the scenario finds.
+    /// A part of what the scenario finds; `*` where nobody recorded what it is.
     pub found: String,
     /// Why it is so.
     pub reason: String,
     /// Which device, which firmware, when.
     pub seen: String,
+    /// The versions that depart, of those of the profile; nothing: all.
+    #[serde(default)]
+    pub versions: Vec<String>,
 }
 
 impl Profile {
@@ -122,6 +149,11 @@ impl Profile {
                     return Err(mistake(at, format!("{name} is empty")));
                 }
             }
+            let known = &profile.applies.versions;
+            if let Some(version) = entry.versions.iter().find(|one| !known.contains(one)) {
+                let what = format!("the profile is not for version {version:?}");
+                return Err(mistake(at, what));
+            }
         }
         Ok(profile)
     }
@@ -133,12 +165,16 @@ impl Profile {
     pub fn for_device(identity: &Identity, scenarios: &[Scenario]) -> Result<Self, String> {
         for (name, text) in BUILT_IN {
             let file = format!("harness/profiles/{name}.toml");
-            let profile =
-                Self::parse(&file, text, scenarios).map_err(|mistake| mistake.to_string())?;
-            if profile.applies.r#virtual == identity.is_virtual
-                && profile.applies.versions.contains(&identity.version)
+            // Only the one that applies is held against the scenarios.
+            let Ok(Heading { applies }) = toml::from_str(text) else {
+                return Err(format!("{file} does not read"));
+            };
+            if applies.r#virtual == identity.is_virtual
+                && applies.versions.contains(&identity.version)
             {
-                return Ok(profile);
+                let profile =
+                    Self::parse(&file, text, scenarios).map_err(|mistake| mistake.to_string())?;
+                return Ok(profile.narrowed(&identity.version));
             }
         }
         Err(format!(
@@ -158,13 +194,43 @@ impl Profile {
         needs.find(|need| !TARGET_CAPABILITIES.contains(need) && !has(need))
     }
 
-    /// The departure that a scenario is known for.
+    /// The profile for one version: without departures of others.
     #[must_use]
-    pub fn departure(&self, id: &str) -> Option<&Departure> {
-        self.departures
-            .iter()
-            .map(Spanned::get_ref)
-            .find(|departure| matches(&departure.scenario, id))
+    pub fn narrowed(mut self, version: &str) -> Self {
+        self.departures.retain(|departure| {
+            let versions = &departure.get_ref().versions;
+            versions.is_empty() || versions.iter().any(|one| one == version)
+        });
+        self
+    }
+
+    /// What the fixture can put on a device of this generation.
+    #[must_use]
+    pub fn equipment(&self) -> Equipment {
+        let all = self.has.capabilities.iter();
+        Equipment::new(all.map(|capability| capability.get_ref().clone()))
+    }
+
+    /// All departures in the order of the file.
+    pub fn departures(&self) -> impl Iterator<Item = &Departure> {
+        self.departures.iter().map(Spanned::get_ref)
+    }
+
+    /// The first departure that a scenario is known for and that explains what it found; without a
+    /// finding, the first that names it.
+    #[must_use]
+    pub fn departure(&self, id: &str, finding: Option<&Finding>) -> Option<&Departure> {
+        self.departures().find(|departure| {
+            matches(&departure.scenario, id)
+                && finding.is_none_or(|finding| departure.explains(finding))
+        })
+    }
+
+    /// Place in the file of the departure that explains a finding, from 0.
+    #[must_use]
+    pub fn position(&self, id: &str, finding: &Finding) -> Option<usize> {
+        self.departures()
+            .position(|departure| matches(&departure.scenario, id) && departure.explains(finding))
     }
 }
 
@@ -172,7 +238,7 @@ impl Departure {
     /// True when this is what was found.
     #[must_use]
     pub fn explains(&self, finding: &Finding) -> bool {
-        finding.found.contains(&self.found)
+        self.found == "*" || finding.found.contains(&self.found)
     }
 }
 

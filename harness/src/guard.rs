@@ -18,6 +18,8 @@
 
 mod demand;
 #[cfg(test)]
+pub(crate) mod foreign;
+#[cfg(test)]
 mod tests;
 mod tries;
 

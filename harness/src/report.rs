@@ -1,5 +1,6 @@
 //! What a run showed. The JSON form of [`Report`] is the source; all other forms are made of it.
 
+mod anonymous;
 pub mod diff;
 pub mod junit;
 pub mod markdown;
@@ -14,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use crate::device::Identity;
 use crate::suite::bench::Finding;
 use crate::suite::wire::Exchange;
+use crate::transport::TransportError;
 use survey::CardMap;
 
 /// Version of the JSON form: the first number changes when a reader must change, the second when
 /// something is added.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "1.1";
 
 /// How a scenario ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +34,8 @@ pub enum Verdict {
     KnownDeviation,
     /// It did not run, for a reason.
     Skip,
+    /// The run ended before it came to this one.
+    NotRun,
     /// The card is not as it must be.
     Fail,
     /// The card is as the scenario says, but a departure was expected.
@@ -49,6 +53,7 @@ impl Verdict {
             Self::Observation => "observation",
             Self::KnownDeviation => "known deviation",
             Self::Skip => "skip",
+            Self::NotRun => "not run",
             Self::Fail => "fail",
             Self::UnexpectedPass => "unexpected pass",
             Self::Error => "error",
@@ -96,6 +101,39 @@ pub struct Entry {
     pub rerun: String,
 }
 
+/// What ended a run before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Abort {
+    /// The card was taken away.
+    Removed,
+    /// Another card came in its place.
+    Exchanged,
+    /// The PC/SC service ended.
+    NoService,
+    /// The reader is gone.
+    NoReader,
+    /// The reader is empty.
+    NoCard,
+    /// No answer that makes sense came, or the harness is at fault.
+    Broken,
+}
+
+impl Abort {
+    /// What an error is to a run.
+    #[must_use]
+    pub fn of(error: &TransportError) -> Self {
+        match error {
+            TransportError::Removed(_) => Self::Removed,
+            TransportError::Exchanged { .. } => Self::Exchanged,
+            TransportError::NoService(_) => Self::NoService,
+            TransportError::NoReader { .. } => Self::NoReader,
+            TransportError::NoCard(_) => Self::NoCard,
+            _ => Self::Broken,
+        }
+    }
+}
+
 /// A run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
@@ -103,6 +141,9 @@ pub struct Report {
     pub schema_version: String,
     /// Name and version of this program.
     pub tool: String,
+    /// Commit that the program was built of, when the build said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// When it began: UTC, RFC 3339.
     pub began: String,
     /// How long it took, in milliseconds.
@@ -125,6 +166,12 @@ pub struct Report {
     /// Why the run ended before its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aborted: Option<String>,
+    /// What that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
+    /// Departures of the profile that no scenario shows, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<String>,
     /// Number of scenarios for each verdict.
     pub counts: BTreeMap<Verdict, usize>,
     /// Key domains and keys of the cards as the run found them.
@@ -143,7 +190,7 @@ impl Report {
     /// Scenarios that ran.
     #[must_use]
     pub fn ran(&self) -> usize {
-        let run = |entry: &&Entry| entry.verdict != Verdict::Skip;
+        let run = |entry: &&Entry| !matches!(entry.verdict, Verdict::Skip | Verdict::NotRun);
         self.results.iter().filter(run).count()
     }
 
@@ -151,8 +198,28 @@ impl Report {
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.aborted.is_none()
+            && self.stale.is_empty()
             && self.ran() > 0
             && !self.results.iter().any(|entry| entry.verdict.is_bad())
+    }
+
+    /// Puts a short hash in the place of each serial: equal ones stay equal, and nobody learns which
+    /// device it was. Certificates in the exchanges are stars.
+    pub fn hide_serials(&mut self) {
+        anonymous::hide_serials(self);
+    }
+
+    /// Puts zero in the place of each time.
+    pub fn forget_times(&mut self) {
+        self.began = String::new();
+        self.millis = 0.0;
+        for entry in &mut self.results {
+            entry.millis = 0.0;
+            for exchange in &mut entry.exchanges {
+                exchange.micros = 0;
+                exchange.time = String::new();
+            }
+        }
     }
 
     /// Counts the verdicts anew.

@@ -65,6 +65,9 @@ pub struct Line {
     /// How long the card took.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micros: Option<u64>,
+    /// What the guard decided, on a device that somebody uses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guard: Option<String>,
     /// Whether stars stand for some bytes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub blanked: bool,
@@ -108,6 +111,7 @@ pub fn write(report: &Report) -> String {
                 about: decoded.about.filter(|_| is_command),
                 status: when(format!("{} {}", exchange.status, exchange.meaning)),
                 micros: is_command.then_some(exchange.micros),
+                guard: exchange.guard.clone(),
                 blanked: exchange.command.contains('*') || exchange.response.contains('*'),
                 ..Line::default()
             });

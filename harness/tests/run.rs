@@ -51,6 +51,62 @@ fn without_any_words_the_whole_suite_runs() {
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     assert!(said.out.contains("virtual device ZZSUITEA"), "{}", said.out);
     assert!(said.out.contains(" 0 fail"), "{}", said.out);
+    // Somebody who knows nothing of it learns what the marks mean and what came out.
+    assert!(said.out.contains(". as it must be"), "{}", said.out);
+    let last = said.out.trim_end().lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("The virtual card ZZSUITEA (firmware 3.6) behaves as its generation must"),
+        "{last}"
+    );
+}
+
+/// The line that repeats a case holds all that the case depends on.
+#[test]
+fn the_line_that_repeats_a_case_is_exact() {
+    let directory = tempfile::tempdir().unwrap();
+    let poor = "name = \"it's\"\ntitle = \"t\"\n[applies]\nvirtual = true\nversions = []\n[has]\ncapabilities = []\n[[departure]]\nscenario = \"session.reset.*\"\nfound = \"*\"\nreason = \"r\"\nseen = \"s\"\n";
+    let profile = write(directory.path(), "it's poor.toml", poor);
+    let output = harness(
+        "run session.reset.logs_out --target embedded:nitrokey-hsm2-3.1 --seed 7 --lose-keys 3",
+    )
+    .arg("--profile")
+    .arg(&profile)
+    .output()
+    .unwrap();
+    let said = said(&output);
+    assert_eq!(said.code, Some(1), "{}{}", said.out, said.err);
+    let line = said
+        .out
+        .lines()
+        .find_map(|line| line.split_once("again     "));
+    let line = line.unwrap_or_else(|| panic!("{}", said.out)).1;
+    let expected = format!(
+        "hsm2-harness run --target embedded:nitrokey-hsm2-3.1 --lose-keys 3 --profile '{}' --only session.reset.logs_out --seed 7",
+        profile.replace('\'', "'\\''")
+    );
+    assert_eq!(line, expected);
+}
+
+#[test]
+fn reports_that_can_be_shown_and_compared() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let one = |name: &str| {
+        let said = run(&format!(
+            "run identify.* session.* -q --anonymous --stable --json {name} --trace {name}.t --html {name}.h --junit {name}.x --markdown {name}.m"
+        ));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        std::fs::read_to_string(name).unwrap()
+    };
+    let (left, right) = (one(&path("left")), one(&path("right")));
+    assert_eq!(left, right, "equal runs give equal files");
+    for form in ["", ".t", ".h", ".x", ".m"] {
+        let text = std::fs::read_to_string(path("left") + form).unwrap();
+        for serial in ["SUITEA", "SUITEB", "5355495445"] {
+            assert!(!text.contains(serial), "{serial} in form {form:?}");
+        }
+    }
+    assert!(left.contains("ANON-"), "{left}");
 }
 
 #[test]
@@ -86,6 +142,21 @@ fn all_forms_of_a_report_and_a_trace_that_replays() {
     let differs = run(&format!("diff {json} {other}"));
     assert_eq!(differs.code, Some(1));
     assert!(differs.out.contains("6F00"), "{}", differs.out);
+
+    // What is not chosen is left out of reports, too.
+    let other = write(
+        directory.path(),
+        "elsewhere",
+        &read(&json).replacen("\"id\": \"verify.", "\"id\": \"elsewhere.", 1),
+    );
+    assert_eq!(run(&format!("diff {json} {other}")).code, Some(1));
+    let same = run(&format!("diff {json} {other} --area sign"));
+    assert_eq!(same.code, Some(0), "{}{}", same.out, same.err);
+    // A live side takes the options of a run.
+    let live = run(&format!(
+        "diff {json} embedded --only sign.ecdsa.secp256r1 --profile {json}"
+    ));
+    assert_eq!(live.code, Some(3), "{}", live.err);
 
     // The first answer that is not as recorded ends a replay.
     let text = read(&trace).replacen("\"response\":\"63CF\"", "\"response\":\"63CE\"", 1);
@@ -141,6 +212,52 @@ fn a_run_in_which_nothing_ran_is_a_failure() {
         "{}",
         said.out
     );
+}
+
+/// Nothing that compares nothing is green.
+#[test]
+fn two_runs_of_which_nothing_is_known_do_not_agree() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let json = path("j");
+    assert_eq!(
+        run(&format!(
+            "run --only session.reset.logs_out -q --json {json}"
+        ))
+        .code,
+        Some(0)
+    );
+    let text = std::fs::read_to_string(&json).unwrap();
+    let change = |name: &str, from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        write(directory.path(), name, &text.replace(from, to))
+    };
+    let skipped = change("skipped", "\"verdict\": \"pass\"", "\"verdict\": \"skip\"");
+    let said = run(&format!("diff {skipped} {skipped}"));
+    assert_eq!(said.code, Some(16), "{}", said.err);
+    let aborted = change(
+        "aborted",
+        "\"counts\"",
+        "\"aborted\": \"the card was removed\", \"abort\": \"removed\", \"counts\"",
+    );
+    let said = run(&format!("diff {aborted} {aborted}"));
+    assert_eq!(said.code, Some(11), "{}", said.err);
+    let later = change(
+        "later",
+        "\"schema_version\": \"1.",
+        "\"schema_version\": \"2.",
+    );
+    let said = run(&format!("diff {json} {later}"));
+    assert_eq!(said.code, Some(3), "{}", said.err);
+    assert!(said.err.contains("schema version 2."), "{}", said.err);
+    // What another version of this program knows besides is no matter.
+    let newer = change(
+        "newer",
+        "\"schema_version\": \"1.",
+        "\"more\": 1, \"schema_version\": \"1.9",
+    );
+    let said = run(&format!("diff {json} {newer}"));
+    assert_eq!(said.code, Some(0), "{}", said.err);
 }
 
 #[cfg(not(feature = "pcsc"))]
@@ -241,6 +358,9 @@ fn a_card_that_is_pulled_out_ends_the_run_and_is_no_skip() {
     let said = run_on(200, false);
     assert_eq!(said.code, Some(11), "{}{}", said.out, said.err);
     assert!(said.out.contains("ABORTED"), "{}", said.out);
+    // The scenarios that it did not come to are there, as such.
+    assert!(said.out.contains(" not run"), "{}", said.out);
+    assert!(said.out.contains("- not reached"), "{}", said.out);
     assert!(said.err.contains("the card was removed"), "{}", said.err);
 }
 

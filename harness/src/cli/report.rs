@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::run::transport_exit;
+use super::run::{denied_exit, transport_exit};
 use super::{Exit, Failure, files, print};
-use crate::device::Unknown;
 use crate::fleet::{self, Depth};
 use crate::guard::{Consent, Denied, Guard};
 use crate::scenario::{Effect, Start};
@@ -104,22 +103,17 @@ impl Report {
     }
 }
 
-fn denied(denied: Denied) -> Failure {
-    let exit = match &denied {
-        Denied::Unknown(Unknown::OtherCard { .. }) => Exit::OtherCard,
-        Denied::Unknown(Unknown::Transport(error)) => transport_exit(error),
-        _ => Exit::Card,
-    };
-    Failure::new(exit, denied.to_string())
+pub(super) fn denied(denied: Denied) -> Failure {
+    Failure::new(denied_exit(&denied), denied.to_string())
 }
 
 pub(super) fn stopped(stop: Stop) -> Failure {
     match stop {
         Stop::Transport(error) => Failure::new(transport_exit(&error), error.to_string()),
         Stop::Fail(finding) => Failure::new(
-            Exit::Broken,
+            Exit::Fault,
             format!("expected {}, found {}", finding.expected, finding.found),
         ),
-        Stop::Skip(what) | Stop::Harness(what) => Failure::new(Exit::Broken, what),
+        Stop::Skip(what) | Stop::Harness(what) => Failure::new(Exit::Fault, what),
     }
 }

@@ -1,21 +1,23 @@
 //! `run` and `list`: scenarios on a card.
 
-use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use hsm2_emulator::trust::Anchor;
 
+use super::consent::{ConsentArgs, TrustArgs};
+use super::run_progress::Progress;
 use super::{Exit, Failure, files, print};
 use crate::device::Unknown;
 use crate::guard::{Consent, Denied};
 use crate::report::page::page;
 use crate::report::text::Style;
-use crate::report::{self, Entry, Report};
+use crate::report::{self, Abort, Report};
 use crate::scenario::{Effect, Scenario};
 use crate::scenarios;
 use crate::suite::choice::Choice;
-use crate::suite::runner::{Event, Order, RunError, run};
+use crate::suite::runner::{Order, RunError, quoted, run};
 use crate::trace;
 use crate::transport::TransportError;
 use crate::transport::place::Place;
@@ -31,7 +33,10 @@ A device that is no virtual card is only looked at. --allow lets scenarios do mo
 whose serial is given. No try of a PIN is ever spent there at two or fewer left, and no SO-PIN but
 the right one is ever presented.
 
-PINs of a device come from files, or from HSM2_PIN and HSM2_SO_PIN in the environment.";
+PINs of a device come from files, from HSM2_PIN and HSM2_SO_PIN in the environment, or are asked for.
+A device that was wiped is left empty, with the user PIN that was given.
+
+embedded:NAME makes virtual cards of another generation; `hsm2-emulator profiles` lists the names.";
 
 /// Run scenarios on a card and judge what it answers
 #[derive(Debug, Args)]
@@ -51,21 +56,10 @@ pub(super) struct Run {
     /// Scenarios at once on embedded cards [default: one for each processor]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
-    /// The most that may be done to a device
-    #[arg(long, value_enum, default_value = "read-only", value_name = "EFFECT")]
-    allow: Effect,
-    /// Serial of the device that this may be done to
-    #[arg(long, requires = "allow")]
-    serial: Option<String>,
-    /// Number of keys on the device, all of which will be lost; for --allow wipes
-    #[arg(long, value_name = "N")]
-    lose_keys: Option<usize>,
-    /// File whose first line is the user PIN of the device
-    #[arg(long, value_name = "FILE")]
-    pin_file: Option<PathBuf>,
-    /// File whose first line is the SO-PIN of the device, 16 hexadecimal digits
-    #[arg(long, value_name = "FILE")]
-    so_pin_file: Option<PathBuf>,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Profile to use in place of the one for the device
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
@@ -84,6 +78,12 @@ pub(super) struct Run {
     /// Write all that was said to the cards as a trace, secrets left out
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Put a hash in the place of each serial in all reports
+    #[arg(long)]
+    anonymous: bool,
+    /// Put zero in the place of each time in all reports, so that equal runs give equal files
+    #[arg(long)]
+    stable: bool,
     /// Say nothing but what is wrong, and the count
     #[arg(long, short)]
     quiet: bool,
@@ -117,6 +117,26 @@ impl ChoiceArgs {
         choice
             .of(all)
             .map_err(|what| Failure::new(Exit::Usage, what))
+    }
+}
+
+impl ChoiceArgs {
+    /// Leaves out of a report what is not chosen.
+    pub(super) fn keep(&self, report: &mut Report) -> Result<(), Failure> {
+        let all = scenarios::all();
+        let none = self.globs.is_empty()
+            && self.area.is_empty()
+            && self.effect.is_empty()
+            && self.only.is_none();
+        if none {
+            // A report of another version may have scenarios that this one does not know.
+            return Ok(());
+        }
+        let chosen = self.of(&all)?;
+        let is_chosen = |id: &str| chosen.iter().any(|scenario| scenario.id == id);
+        report.results.retain(|entry| is_chosen(&entry.id));
+        report.tally();
+        Ok(())
     }
 }
 
@@ -173,20 +193,24 @@ pub(super) fn run_everything() -> Result<(), Failure> {
     Bare::parse_from(["run"]).run.run()
 }
 
+/// What a silent run needs to know besides its choice.
+pub(super) struct Quiet<'q> {
+    pub(super) place: &'q Place,
+    pub(super) consent: Consent,
+    pub(super) roots: Vec<Anchor>,
+    pub(super) profile: Option<&'q Path>,
+}
+
 /// Runs scenarios on a card at this place, silently but for what a person has to do.
-pub(super) fn quiet_run(place: &Place, choice: &ChoiceArgs) -> Result<Report, Failure> {
+pub(super) fn quiet_run(quiet: Quiet<'_>, choice: &ChoiceArgs) -> Result<Report, Failure> {
     let all = scenarios::all();
     let chosen = choice.of(&all)?;
     let order = Order {
-        all: &all,
-        chosen,
-        place: place.clone(),
-        second: None,
-        seed: 1,
-        consent: Consent::default(),
-        jobs: std::thread::available_parallelism().map_or(1, usize::from),
-        profile: None,
-        tamper: None,
+        place: quiet.place.clone(),
+        consent: quiet.consent,
+        roots: quiet.roots,
+        profile: profile(quiet.profile)?,
+        ..Order::new(&all, chosen)
     };
     let mut progress = Progress::new(false);
     progress.announces = false;
@@ -204,17 +228,21 @@ impl Run {
     pub(super) fn run(self) -> Result<(), Failure> {
         let all = scenarios::all();
         let chosen = self.choice.of(&all)?;
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut options = self.consent.words() + &self.trust.words();
+        if let Some(path) = &self.profile {
+            options += &format!(" --profile {}", quoted(&path.display().to_string()));
+        }
+        let standard = Order::new(&all, chosen);
         let order = Order {
-            all: &all,
-            chosen,
             place: self.target.clone(),
             second: self.second.clone(),
             seed: self.seed,
-            consent: self.consent()?,
-            jobs: self.jobs.unwrap_or(processors),
-            profile: self.profile()?,
-            tamper: None,
+            consent: self.consent.consent()?,
+            jobs: self.jobs.unwrap_or(standard.jobs),
+            profile: profile(self.profile.as_deref())?,
+            roots: self.trust.roots()?,
+            options,
+            ..standard
         };
         let style = Style {
             colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
@@ -222,7 +250,13 @@ impl Run {
         let mut progress = Progress::new(self.quiet);
         let outcome = run(&order, &mut |event| progress.hear(&event));
         progress.clear();
-        let report = outcome.map_err(failure)?;
+        let mut report = outcome.map_err(failure)?;
+        if self.anonymous {
+            report.hide_serials();
+        }
+        if self.stable {
+            report.forget_times();
+        }
         self.write(&report)?;
         if self.quiet {
             for entry in report.results.iter().filter(|entry| entry.verdict.is_bad()) {
@@ -233,29 +267,6 @@ impl Run {
             print(style.whole(&report).trim_end_matches('\n'));
         }
         judge(&report)
-    }
-
-    fn consent(&self) -> Result<Consent, Failure> {
-        Ok(Consent {
-            allow: self.allow,
-            serial: self.serial.clone(),
-            lose_keys: self.lose_keys,
-            pin: files::first_line(self.pin_file.as_deref(), "HSM2_PIN")?,
-            so_pin: match files::first_line(self.so_pin_file.as_deref(), "HSM2_SO_PIN")? {
-                None => None,
-                Some(line) => Some(files::so_pin(line.expose())?),
-            },
-        })
-    }
-
-    fn profile(&self) -> Result<Option<(String, String)>, Failure> {
-        let Some(path) = &self.profile else {
-            return Ok(None);
-        };
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(Exit::File, format!("cannot read {name}: {error}")))?;
-        Ok(Some((name, text)))
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {
@@ -281,10 +292,35 @@ impl Run {
     }
 }
 
+/// Name and text of a profile's file.
+fn profile(path: Option<&Path>) -> Result<Option<(String, String)>, Failure> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::File, format!("cannot read {name}: {error}")))?;
+    Ok(Some((name, text)))
+}
+
+/// The exit code of a run that ended early.
+pub(super) fn aborted(report: &Report) -> Option<Failure> {
+    let what = report.aborted.as_ref()?;
+    let exit = match report.abort {
+        Some(Abort::Removed) => Exit::Removed,
+        Some(Abort::Exchanged) => Exit::OtherCard,
+        Some(Abort::NoService) => Exit::NoService,
+        Some(Abort::NoReader) => Exit::NoReader,
+        Some(Abort::NoCard) => Exit::NoCard,
+        Some(Abort::Broken) | None => Exit::Fault,
+    };
+    Some(Failure::new(exit, what))
+}
+
 /// Success, or the exit code of a run that is not good.
 fn judge(report: &Report) -> Result<(), Failure> {
-    if let Some(aborted) = &report.aborted {
-        return Err(Failure::new(Exit::Broken, aborted));
+    if let Some(failure) = aborted(report) {
+        return Err(failure);
     }
     if report.ran() == 0 {
         return Err(Failure::new(
@@ -295,22 +331,35 @@ fn judge(report: &Report) -> Result<(), Failure> {
     if report.is_good() {
         return Ok(());
     }
+    if !report.results.iter().any(|entry| entry.verdict.is_bad()) {
+        return Err(Failure::new(
+            Exit::NotConforming,
+            "the profile expects departures that no longer show",
+        ));
+    }
     Err(Failure::new(
         Exit::NotConforming,
         "the card is not as it must be",
     ))
 }
 
-fn failure(error: RunError) -> Failure {
+pub(super) fn failure(error: RunError) -> Failure {
     let exit = match &error {
-        RunError::Denied(Denied::Unknown(Unknown::OtherCard { .. })) => Exit::OtherCard,
-        RunError::Denied(Denied::Unknown(Unknown::Transport(error)))
-        | RunError::Transport(error) => transport_exit(error),
-        RunError::Denied(_) => Exit::Card,
+        RunError::Denied(denied) => denied_exit(denied),
+        RunError::Transport(error) => transport_exit(error),
         RunError::Profile(_) => Exit::Input,
-        RunError::Harness(_) => Exit::Broken,
+        RunError::Harness(_) => Exit::Fault,
     };
     Failure::new(exit, error.to_string())
+}
+
+/// The exit code of each way not to be let to a card.
+pub(super) fn denied_exit(denied: &Denied) -> Exit {
+    match denied {
+        Denied::Unknown(Unknown::OtherCard { .. }) => Exit::OtherCard,
+        Denied::Unknown(Unknown::Transport(error)) => transport_exit(error),
+        Denied::Serial { .. } | Denied::Keys { .. } => Exit::Card,
+    }
 }
 
 /// The exit code of each way not to reach a card.
@@ -319,109 +368,8 @@ pub(super) fn transport_exit(error: &TransportError) -> Exit {
         TransportError::NoService(_) => Exit::NoService,
         TransportError::NoReader { .. } => Exit::NoReader,
         TransportError::NoCard(_) => Exit::NoCard,
-        TransportError::Removed(_) => Exit::Broken,
+        TransportError::Removed(_) => Exit::Removed,
         TransportError::Exchanged { .. } => Exit::OtherCard,
         _ => Exit::Card,
-    }
-}
-
-/// Where a run is: one line that is rewritten on a terminal, a line now and then in a log.
-struct Progress {
-    quiet: bool,
-    announces: bool,
-    terminal: bool,
-    begun: Instant,
-    shown: Option<Instant>,
-    total: usize,
-    done: usize,
-    bad: usize,
-    current: String,
-}
-
-/// How often a terminal shows where the run is.
-const REDRAW: Duration = Duration::from_millis(50);
-/// How often a log shows where the run is.
-const LOG: Duration = Duration::from_secs(5);
-
-impl Progress {
-    fn new(quiet: bool) -> Self {
-        Self {
-            quiet,
-            announces: !quiet,
-            terminal: std::io::stderr().is_terminal(),
-            begun: Instant::now(),
-            shown: None,
-            total: 0,
-            done: 0,
-            bad: 0,
-            current: String::new(),
-        }
-    }
-
-    fn hear(&mut self, event: &Event<'_>) {
-        match event {
-            Event::Tell(what) => eprintln!("{what}"),
-            Event::Ready(identity, profile, total) => {
-                self.total = *total;
-                if self.announces {
-                    let kind = if identity.is_virtual { "virtual " } else { "" };
-                    print(&format!(
-                        "{kind}device {}, firmware {}, {}\nprofile {}: {}\n{total} scenarios\n",
-                        identity.serial,
-                        identity.version,
-                        identity.place,
-                        profile.name,
-                        profile.title,
-                    ));
-                }
-            }
-            Event::Begun(scenario) => {
-                self.current.clone_from(&scenario.id);
-                self.draw();
-            }
-            Event::Ended(entry) => self.ended(entry),
-        }
-    }
-
-    fn ended(&mut self, entry: &Entry) {
-        self.done += 1;
-        if entry.verdict.is_bad() {
-            self.bad += 1;
-            self.clear();
-            // At once: whoever watches a long run need not wait for its end.
-            eprintln!("{}: {}", entry.verdict.word(), entry.id);
-        }
-        self.draw();
-    }
-
-    fn draw(&mut self) {
-        if self.quiet {
-            return;
-        }
-        let pause = if self.terminal { REDRAW } else { LOG };
-        let since = self.shown.unwrap_or(self.begun).elapsed();
-        if self.shown.is_some() && since < pause || self.shown.is_none() && !self.terminal {
-            self.shown.get_or_insert(self.begun);
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let seconds = self.begun.elapsed().as_secs_f64();
-        let line = format!(
-            "{}/{} {} {seconds:.1} s",
-            self.done, self.total, self.current
-        );
-        let mut out = std::io::stderr();
-        let _ = if self.terminal {
-            write!(out, "\r\x1b[K{line}")
-        } else {
-            writeln!(out, "{line}")
-        };
-        let _ = out.flush();
-    }
-
-    fn clear(&self) {
-        if self.terminal && !self.quiet {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
     }
 }

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::consent::{ConsentArgs, TrustArgs};
 use super::report::stopped;
-use super::run::{ChoiceArgs, Run, quiet_run, transport_exit};
+use super::run::{ChoiceArgs, Quiet, Run, aborted, failure, quiet_run};
 use super::{Exit, Failure, files, print};
-use crate::guard::{Consent, Guard};
 use crate::report::page::page;
-use crate::report::{Report, diff};
-use crate::suite::fixture;
-use crate::suite::hand::Hand;
-use crate::suite::wire::Log;
+use crate::report::{Report, SCHEMA_VERSION, diff};
+use crate::suite::runner::one_card;
 use crate::trace;
-use crate::transport::place::{Opener, Place};
+use crate::trace::replay::{Outcome, replay};
+use crate::transport::place::Place;
 
 /// Run scenarios and write down all that is said to the cards
 #[derive(Debug, Args)]
@@ -32,10 +31,12 @@ impl Record {
     }
 }
 
-/// Send what was recorded to a virtual card and show where it first answers otherwise
+/// Send what was recorded to a card and show where it first answers otherwise
 ///
-/// Answers that are random, or another one on each device, are compared by their status word only.
-/// PINs are those of the harness; commands whose other secrets were left out are not sent.
+/// Fields that are random, or other ones on each device, are compared by their length only. PINs are
+/// those of the harness, or those of the device that the options give. A scenario is left at the first
+/// command that changes something and whose secret is not in the trace. On a device that is no virtual
+/// card only that is sent which the options allow, as for `run`.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
     /// The trace: of this program, or of `hsm2-emulator serve --trace`
@@ -47,6 +48,10 @@ pub(super) struct Replay {
     /// Which card of the trace [default: the first]
     #[arg(long, value_name = "NAME")]
     card: Option<String>,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 impl Replay {
@@ -57,17 +62,13 @@ impl Replay {
             .map_err(|mistake| Failure::new(Exit::Input, mistake.to_string()))?;
         let first = lines.first().map(|line| line.card.clone());
         let card = self.card.clone().or(first).unwrap_or_default();
-        let mut hand = self.hand()?;
-        let outcome = trace::replay::replay(&lines, &card, &mut hand).map_err(stopped)?;
-        for (what, count) in &outcome.masked {
-            print(&format!("{count} answers with a {what}: status word only"));
-        }
-        if outcome.left_out > 0 {
-            let count = outcome.left_out;
-            print(&format!(
-                "{count} commands not sent: their secrets are not in the trace, or they need a new card"
-            ));
-        }
+        let consent = self.consent.consent()?;
+        let mut tell = |what: &str| eprintln!("{what}");
+        let mut source =
+            one_card(&self.target, &self.trust.roots()?, &consent, &mut tell).map_err(failure)?;
+        let outcome = replay(&lines, &card, &mut source).map_err(stopped)?;
+        source.give_back().map_err(stopped)?;
+        say(&outcome);
         if let Some(divergence) = outcome.divergence {
             let scenario = divergence.scenario.map(|id| format!(" ({id})"));
             print(&format!(
@@ -95,31 +96,25 @@ impl Replay {
         ));
         Ok(())
     }
+}
 
-    /// A virtual card: a recorded session may erase what it is sent to.
-    fn hand(&self) -> Result<Hand, Failure> {
-        let mut tell = |what: &str| eprintln!("{what}");
-        let unreachable = |error: crate::transport::TransportError| {
-            Failure::new(transport_exit(&error), error.to_string())
-        };
-        let mut target = Opener::default()
-            .open(&self.target, "SUITEA", &mut tell)
-            .map_err(unreachable)?;
-        let (guard, identity) = Guard::admit(&mut *target, &Consent::default())
-            .map_err(|denied| Failure::new(Exit::Card, denied.to_string()))?;
-        if !identity.is_virtual {
-            let what = format!(
-                "device {} is no virtual card, and a recorded session may erase it",
-                identity.serial
-            );
-            return Err(Failure::new(Exit::Card, what));
-        }
-        let log = Log::default();
-        Ok(Hand::new('A', target, guard, log, fixture::secrets()))
+fn say(outcome: &Outcome) {
+    for (what, count) in &outcome.masked {
+        print(&format!("{count} fields compared by length only: {what}"));
+    }
+    for (why, count) in &outcome.left_out {
+        print(&format!("{count} commands not sent: {why}"));
+    }
+    for (scenario, line) in &outcome.ended {
+        print(&format!(
+            "{scenario}: left at line {line}, whose secret is not in the trace"
+        ));
     }
 }
 
 /// Compare two runs: reports, or cards on which scenarios run now
+///
+/// What is not chosen is left out of reports, too. The options about devices go for both sides.
 #[derive(Debug, Args)]
 pub(super) struct Diff {
     /// A report in JSON, or a place: embedded, vpcd:HOST:PORT or pcsc:READER
@@ -128,6 +123,13 @@ pub(super) struct Diff {
     right: String,
     #[command(flatten)]
     choice: ChoiceArgs,
+    #[command(flatten)]
+    consent: ConsentArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Profile to use in place of those for the devices
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -149,11 +151,15 @@ impl Diff {
         } else {
             print(diff::text(&left, &right, &differences).trim_end());
         }
-        if left.results.is_empty() || right.results.is_empty() {
-            return Err(Failure::new(
-                Exit::NothingRan,
-                "there is nothing to compare",
-            ));
+        for (side, report) in [(&self.left, &left), (&self.right, &right)] {
+            if let Some(mut failure) = aborted(report) {
+                failure.message = format!("{side} ended early: {}", failure.message);
+                return Err(failure);
+            }
+            if report.ran() == 0 {
+                let what = format!("no scenario ran in {side}: there is nothing to compare");
+                return Err(Failure::new(Exit::NothingRan, what));
+            }
         }
         if differences.is_empty() {
             return Ok(());
@@ -163,19 +169,46 @@ impl Diff {
 
     fn side(&self, name: &str) -> Result<Report, Failure> {
         if let Ok(place) = name.parse::<Place>() {
-            return quiet_run(&place, &self.choice);
+            let quiet = Quiet {
+                place: &place,
+                consent: self.consent.consent()?,
+                roots: self.trust.roots()?,
+                profile: self.profile.as_deref(),
+            };
+            return quiet_run(quiet, &self.choice);
         }
-        let text = text(Path::new(name))?;
-        serde_json::from_str(&text).map_err(|error| {
-            let what = error.to_string();
-            let what = what.split(" at line ").next().unwrap_or_default();
-            let (line, column) = (error.line(), error.column());
-            Failure::new(
-                Exit::Input,
-                format!("{name}, line {line}, column {column}: {what}"),
-            )
-        })
+        let mut report = read_report(name)?;
+        self.choice.keep(&mut report)?;
+        Ok(report)
     }
+}
+
+/// A report in the JSON form, of a schema that this program reads.
+fn read_report(name: &str) -> Result<Report, Failure> {
+    let text = text(Path::new(name))?;
+    let malformed = |error: &serde_json::Error| {
+        let what = error.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        let (line, column) = (error.line(), error.column());
+        Failure::new(
+            Exit::Input,
+            format!("{name}, line {line}, column {column}: {what}"),
+        )
+    };
+    #[derive(serde::Deserialize)]
+    struct Schema {
+        schema_version: String,
+    }
+    let schema: Schema = serde_json::from_str(&text).map_err(|error| malformed(&error))?;
+    let major = |version: &str| version.split('.').next().map(str::to_owned);
+    if major(&schema.schema_version) != major(SCHEMA_VERSION) {
+        let what = format!(
+            "{name} has schema version {}, and this program reads {SCHEMA_VERSION}",
+            schema.schema_version
+        );
+        return Err(Failure::new(Exit::Input, what));
+    }
+    serde_json::from_str(&text).map_err(|error| malformed(&error))
 }
 
 fn text(path: &Path) -> Result<String, Failure> {

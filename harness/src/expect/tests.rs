@@ -24,7 +24,7 @@ fn a_profile_says_what_is_lacking_and_what_departs() {
     let all = scenarios();
     assert_eq!(profile.lacks(&all[0]), None);
     assert_eq!(profile.lacks(&all[1]), Some("pka"));
-    let departure = profile.departure("a.one.holds").unwrap();
+    let departure = profile.departure("a.one.holds", None).unwrap();
     let finding = |found: &str| Finding {
         expected: String::new(),
         found: found.into(),
@@ -32,7 +32,7 @@ fn a_profile_says_what_is_lacking_and_what_departs() {
     };
     assert!(departure.explains(&finding("6A81 (not allowed)")));
     assert!(!departure.explains(&finding("6A80 (wrong data)")));
-    assert!(profile.departure("a.two.holds").is_none());
+    assert!(profile.departure("a.two.holds", None).is_none());
 }
 
 #[test]

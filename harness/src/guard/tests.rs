@@ -2,54 +2,13 @@
 //! certificates are changed, so that nobody takes it for one, and that fails the test when it sees
 //! what the guard must hold back.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::foreign::Foreign;
 use super::*;
 use crate::suite::fixture;
 
 const SO_PIN_WORDS: u32 = 0x0020_0088;
-
-/// A device that writes down what reached it.
-struct Foreign {
-    card: Embedded,
-    seen: Rc<RefCell<Vec<Vec<u8>>>>,
-    /// What comes into the reader at the next reset.
-    next: Option<Embedded>,
-}
-
-impl Target for Foreign {
-    fn describe(&self) -> String {
-        "a reader".into()
-    }
-
-    fn atr(&self) -> Vec<u8> {
-        self.card.atr()
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
-        self.seen.borrow_mut().push(command.to_vec());
-        let mut response = self.card.transmit(command)?;
-        if command.starts_with(&[0x00, 0xb1, 0x2f, 0x02])
-            && let Some(at) = response.len().checked_sub(3)
-            && let Some(byte) = response.get_mut(at)
-        {
-            *byte ^= 1;
-        }
-        Ok(response)
-    }
-
-    fn reset(&mut self) -> Result<(), TransportError> {
-        if let Some(next) = self.next.take() {
-            self.card = next;
-        }
-        self.card.reset()
-    }
-
-    fn power_cycle(&mut self) -> Result<(), TransportError> {
-        self.card.power_cycle()
-    }
-}
 
 /// A device with one key, and the guard before it.
 struct Scene {
@@ -74,11 +33,7 @@ fn device() -> Foreign {
     ];
     send(apdu(0x8050_0000).parts(&data));
     send(apdu(0x0048_01b0).data([0x91, 1, 0x10]));
-    Foreign {
-        card,
-        seen: Rc::default(),
-        next: None,
-    }
+    Foreign::new(card)
 }
 
 fn consent(allow: Effect) -> Consent {
@@ -447,11 +402,7 @@ fn another_card_in_the_reader_ends_the_work() {
         assert!(error.to_string().contains("ZZOTHER"), "{error}");
     }
     // Where anything was allowed to a virtual card, the next may be a genuine one.
-    let mut reader = Foreign {
-        card: Embedded::new("OWNED").unwrap(),
-        seen: Rc::default(),
-        next: None,
-    };
+    let mut reader = Foreign::new(Embedded::new("OWNED").unwrap());
     let guard = Guard::admit(&mut reader.card, &Consent::default());
     let guard = guard.unwrap().0;
     assert!(guard.is_virtual());

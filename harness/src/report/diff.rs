@@ -92,7 +92,16 @@ pub fn text(left: &Report, right: &Report, differences: &[Difference]) -> String
         let _ = writeln!(out, "  left   {}", difference.left);
         let _ = writeln!(out, "  right  {}", difference.right);
     }
-    let compared = left.results.len();
+    let compared = left
+        .results
+        .iter()
+        .chain(
+            right
+                .results
+                .iter()
+                .filter(|one| find(left, &one.id).is_none()),
+        )
+        .count();
     let _ = writeln!(out, "{} of {compared} scenarios differ", differences.len());
     out
 }

@@ -31,6 +31,15 @@ pub fn junit(report: &Report) -> Result<String, String> {
         suite.add_test_case(TestCase::new("ends", status));
         out.add_test_suite(suite);
     }
+    if !report.stale.is_empty() {
+        let mut suite = TestSuite::new("profile");
+        for stale in &report.stale {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(stale.as_str());
+            suite.add_test_case(TestCase::new("departures", status));
+        }
+        out.add_test_suite(suite);
+    }
     out.to_string().map_err(|error| error.to_string())
 }
 
@@ -41,7 +50,7 @@ fn duration(millis: f64) -> Duration {
 fn case(entry: &Entry) -> TestCase {
     let mut status = match entry.verdict {
         Verdict::Pass | Verdict::Observation | Verdict::KnownDeviation => TestCaseStatus::success(),
-        Verdict::Skip => TestCaseStatus::skipped(),
+        Verdict::Skip | Verdict::NotRun => TestCaseStatus::skipped(),
         Verdict::Fail | Verdict::UnexpectedPass => {
             TestCaseStatus::non_success(NonSuccessKind::Failure)
         }
@@ -55,6 +64,9 @@ fn case(entry: &Entry) -> TestCase {
         ));
     }
     lines.extend(entry.reason.clone());
+    if entry.verdict == Verdict::NotRun {
+        lines.push("not run: the run ended before".into());
+    }
     if let Some(first) = lines.first()
         && entry.verdict >= Verdict::Skip
     {

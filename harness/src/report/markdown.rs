@@ -11,6 +11,8 @@ pub fn markdown(report: &Report) -> String {
     let mut out = String::new();
     let device = &report.device;
     let _ = writeln!(out, "# Conformance of {}\n", cell(&device.serial));
+    let sentence = super::text::Style { colour: false }.sentence(report);
+    let _ = writeln!(out, "{}\n", cell(&sentence));
     let rows = [
         (
             "Device",
@@ -31,6 +33,9 @@ pub fn markdown(report: &Report) -> String {
     if let Some(aborted) = &report.aborted {
         let _ = writeln!(out, "\n**The run ended early:** {}", cell(aborted));
     }
+    for stale in &report.stale {
+        let _ = writeln!(out, "\n**Stale departure:** {}", cell(stale));
+    }
     let columns = [
         Verdict::Pass,
         Verdict::Observation,
@@ -39,6 +44,7 @@ pub fn markdown(report: &Report) -> String {
         Verdict::UnexpectedPass,
         Verdict::Error,
         Verdict::Skip,
+        Verdict::NotRun,
     ];
     let _ = write!(out, "\n| area |");
     for verdict in columns {
@@ -56,7 +62,12 @@ pub fn markdown(report: &Report) -> String {
     for verdict in [Verdict::Error, Verdict::Fail, Verdict::UnexpectedPass] {
         section(&mut out, report, verdict);
     }
-    for verdict in [Verdict::KnownDeviation, Verdict::Observation, Verdict::Skip] {
+    for verdict in [
+        Verdict::KnownDeviation,
+        Verdict::Observation,
+        Verdict::Skip,
+        Verdict::NotRun,
+    ] {
         section(&mut out, report, verdict);
     }
     out

@@ -16,7 +16,7 @@ impl Style {
         let code = match verdict {
             Verdict::Pass => "32",
             Verdict::Observation | Verdict::KnownDeviation => "33",
-            Verdict::Skip => "2",
+            Verdict::Skip | Verdict::NotRun => "2",
             Verdict::Fail | Verdict::UnexpectedPass | Verdict::Error => "1;31",
         };
         if self.colour {
@@ -64,9 +64,9 @@ impl Style {
         let areas = areas(report);
         let widest = areas.iter().map(|(area, _)| area.len()).max().unwrap_or(0);
         for (area, entries) in &areas {
-            let marks: String = entries.iter().map(|entry| self.mark(entry)).collect();
+            let marks: String = entries.iter().map(|one| self.mark(one.verdict)).collect();
             let good = entries.iter().filter(|entry| !entry.verdict.is_bad());
-            let ran = |entry: &&&Entry| entry.verdict != Verdict::Skip;
+            let ran = |entry: &&&Entry| !matches!(entry.verdict, Verdict::Skip | Verdict::NotRun);
             let (good, all) = (good.filter(ran).count(), entries.iter().filter(ran).count());
             let _ = writeln!(
                 out,
@@ -74,7 +74,7 @@ impl Style {
                 format!("{good}/{all}")
             );
         }
-        let _ = writeln!(out);
+        let _ = writeln!(out, "\n{}\n", self.legend(report));
         for verdict in [Verdict::Error, Verdict::Fail, Verdict::UnexpectedPass] {
             for entry in with(report, verdict) {
                 let _ = writeln!(out, "{}", self.trouble(entry));
@@ -82,16 +82,109 @@ impl Style {
         }
         self.notes(&mut out, report);
         if let Some(aborted) = &report.aborted {
-            // A report from a file may say anything.
-            let left = report.chosen_scenarios.saturating_sub(report.results.len());
+            let left = report.count(Verdict::NotRun);
             let _ = writeln!(
                 out,
                 "{} the run ended early, {left} scenarios did not run: {aborted}",
                 self.paint(Verdict::Error, "ABORTED")
             );
         }
-        let _ = writeln!(out, "{}", self.count(report));
+        for stale in &report.stale {
+            let word = self.paint(Verdict::Error, "stale departure");
+            let _ = writeln!(out, "{word} {stale}");
+        }
+        let _ = writeln!(out, "{}\n{}", self.count(report), self.sentence(report));
         out
+    }
+
+    /// What the marks mean that this report has.
+    fn legend(self, report: &Report) -> String {
+        let all = [
+            (Verdict::Pass, "as it must be"),
+            (Verdict::Observation, "as it must be, with a remark"),
+            (
+                Verdict::KnownDeviation,
+                "a known deviation of this firmware",
+            ),
+            (Verdict::Skip, "not tried, the reason is below"),
+            (Verdict::NotRun, "not reached"),
+            (Verdict::Fail, "NOT as it must be"),
+            (
+                Verdict::UnexpectedPass,
+                "better than this firmware is known for",
+            ),
+            (Verdict::Error, "could not be judged"),
+        ];
+        let parts: Vec<String> = all
+            .into_iter()
+            .filter(|(verdict, _)| report.count(*verdict) > 0)
+            .map(|(verdict, words)| format!("{} {words}", self.mark(verdict)))
+            .collect();
+        parts.join("   ")
+    }
+
+    /// The verdict on the card in one sentence, for somebody who reads nothing else.
+    #[must_use]
+    pub fn sentence(self, report: &Report) -> String {
+        let device = &report.device;
+        let kind = if device.is_virtual {
+            "virtual card"
+        } else {
+            "device"
+        };
+        let who = format!("The {kind} {} (firmware {})", device.serial, device.version);
+        let ran = report.ran();
+        let bad = report.results.iter().filter(|entry| entry.verdict.is_bad());
+        let bad = bad.count();
+        let (verdict, text) = if let Some(aborted) = &report.aborted {
+            let left = report.count(Verdict::NotRun);
+            (
+                Verdict::Error,
+                format!(
+                    "Nothing is known for certain of {}: the run ended early, {left} scenarios were not reached ({aborted}).",
+                    device.serial
+                ),
+            )
+        } else if ran == 0 {
+            (
+                Verdict::Error,
+                format!("Nothing is known of {}: no scenario ran.", device.serial),
+            )
+        } else if bad > 0 {
+            (
+                Verdict::Fail,
+                format!(
+                    "{who} is not as it must be: {bad} of the {ran} scenarios that ran went wrong, see above."
+                ),
+            )
+        } else if !report.stale.is_empty() {
+            (
+                Verdict::UnexpectedPass,
+                format!(
+                    "{who} behaves as expected in all {ran} scenarios that ran, but its profile expects deviations that no longer show."
+                ),
+            )
+        } else {
+            let known = report.count(Verdict::KnownDeviation);
+            let known = if known > 0 {
+                format!(", {known} of them with a deviation that is known of this firmware")
+            } else {
+                String::new()
+            };
+            let skipped = report.count(Verdict::Skip);
+            let skipped = if skipped > 0 {
+                format!(" {skipped} scenarios were not tried.")
+            } else {
+                String::new()
+            };
+            (
+                Verdict::Pass,
+                format!(
+                    "{who} behaves as its generation must in all {ran} scenarios that ran{known}.{skipped}"
+                ),
+            )
+        };
+        self.paint(verdict, &text)
     }
 
     fn notes(self, out: &mut String, report: &Report) {
@@ -120,17 +213,18 @@ impl Style {
         }
     }
 
-    fn mark(self, entry: &Entry) -> String {
-        let mark = match entry.verdict {
+    fn mark(self, verdict: Verdict) -> String {
+        let mark = match verdict {
             Verdict::Pass => ".",
             Verdict::Observation => "o",
             Verdict::KnownDeviation => "d",
             Verdict::Skip => "s",
+            Verdict::NotRun => "-",
             Verdict::Fail => "F",
             Verdict::UnexpectedPass => "U",
             Verdict::Error => "E",
         };
-        self.paint(entry.verdict, mark)
+        self.paint(verdict, mark)
     }
 
     /// The last line.
@@ -144,6 +238,7 @@ impl Style {
             Verdict::UnexpectedPass,
             Verdict::Error,
             Verdict::Skip,
+            Verdict::NotRun,
         ];
         let parts: Vec<String> = all
             .into_iter()

@@ -288,6 +288,7 @@ fn add_refusals(list: &mut List) {
         )
         .source("compatible card (inferred); the list travels by the vendor's DKEK script")
         .needs("dkek")
+        .needs("aes")
         .effect(Effect::Wipes)
         .start(Start::Domains)
         .run(move |t| {

@@ -3,6 +3,7 @@
 //! Keys come onto a card wrapped under the fixture's DKEK, so that no scenario has to make an RSA
 //! key unless it is about making one, and so that the judge knows every private key.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use super::bench::Stop;
 use super::hand::{Hand, Secrets, select};
 use crate::apdu::apdu;
 use crate::blob::seal::seal;
-use crate::card::Setup;
+use crate::card::cvc::object;
 use crate::dkek::Dkek;
 use crate::key::curves::CURVES;
 use crate::key::file::KeyFile;
@@ -133,6 +134,16 @@ pub fn key(name: &str) -> Result<&'static FixtureKey, Stop> {
     found.ok_or_else(|| Stop::Harness(format!("the fixture has no key {name}")))
 }
 
+/// The capability that a device needs for the key of this name.
+#[must_use]
+pub fn capability(name: &str) -> String {
+    match name.split_once('-') {
+        Some(("aes", _)) => "aes".into(),
+        Some(("rsa", _)) => name.into(),
+        _ => format!("curve-{name}"),
+    }
+}
+
 fn make() -> Result<Vec<FixtureKey>, crate::key::KeyError> {
     let sentence = |name: &str| Sha256::digest(format!("hsm2 harness fixture, key {name}"));
     let dkek = dkek();
@@ -173,46 +184,101 @@ fn make() -> Result<Vec<FixtureKey>, crate::key::KeyError> {
     Ok(keys)
 }
 
+/// What a generation has of what the fixture puts on a card.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Equipment(Option<BTreeSet<String>>);
+
+impl Equipment {
+    /// What a device with these capabilities has; [`Equipment::default`] has everything.
+    #[must_use]
+    pub fn new(capabilities: impl IntoIterator<Item = String>) -> Self {
+        Self(Some(capabilities.into_iter().collect()))
+    }
+
+    fn has(&self, capability: &str) -> bool {
+        self.0.as_ref().is_none_or(|all| all.contains(capability))
+    }
+
+    /// Whether the generation takes this key.
+    #[must_use]
+    pub fn takes(&self, key: &FixtureKey) -> bool {
+        self.has(&capability(&key.name))
+    }
+
+    /// What a card is prepared as: what may be any card is best the fullest that there is.
+    #[must_use]
+    pub fn start(&self, start: Start) -> Start {
+        match start {
+            Start::AsFound | Start::LoggedIn if self.has("dkek") => Start::Keys,
+            Start::AsFound | Start::LoggedIn => Start::Fresh,
+            other => other,
+        }
+    }
+}
+
 /// Longest wrapped key that goes into one command through every reader.
 const ONE_COMMAND: usize = 1000;
 
 /// Brings a card to where a scenario begins, whatever it was before. Erases it, unless the scenario
-/// takes any card as it is.
+/// takes any card as it is. Its user PIN is the fixture's afterwards.
 ///
 /// # Errors
-/// [`Stop`].
-pub fn prepare(hand: &mut Hand, start: Start) -> Result<(), Stop> {
+/// [`Stop::Skip`] for what the generation has not; [`Stop::Harness`] when the card does not do what
+/// the fixture needs, which no scenario is to blame for.
+pub fn prepare(hand: &mut Hand, start: Start, equipment: &Equipment) -> Result<(), Stop> {
+    prepared(hand, start, equipment).map_err(|stop| match stop {
+        Stop::Fail(finding) => Stop::Harness(format!(
+            "the card cannot be brought to its start, {}: expected {}, found {}",
+            start.word(),
+            finding.expected,
+            finding.found
+        )),
+        other => other,
+    })
+}
+
+fn prepared(hand: &mut Hand, start: Start, equipment: &Equipment) -> Result<(), Stop> {
     hand.ok(select())?;
     if start.effect() < crate::scenario::Effect::Wipes {
         return Ok(());
     }
-    let so_pin = hand.so_pin()?;
-    let pin = hand.pin()?;
-    if start == Start::Fresh {
-        // No slots for key domains, as most hosts initialise.
-        let data = [
-            crate::card::cvc::object(0x80, &[&[0x00, 0x01]]),
-            crate::card::cvc::object(0x81, &[pin.expose()]),
-            crate::card::cvc::object(0x82, &[&so_pin]),
-            crate::card::cvc::object(0x91, &[&[3]]),
-        ];
-        hand.ok(apdu(0x8050_0000).data(data.concat()))?;
-        return Ok(());
+    if start != Start::Fresh && !equipment.has("dkek") {
+        return Err(Stop::Skip(
+            "begins with keys under a DKEK, which this generation has not".into(),
+        ));
     }
-    hand.card().initialize(&Setup {
-        pin: pin.expose(),
-        so_pin: &so_pin,
-        slots: SLOTS,
-    })?;
-    hand.login()?;
+    let so_pin = hand.so_pin()?;
     let shares = shares();
     let count = u8::try_from(shares.len()).unwrap_or(u8::MAX);
-    hand.card().create_dkek(0, count)?;
+    let mut data = vec![
+        object(0x80, &[&[0x00, 0x01]]),
+        object(0x81, &[PIN]),
+        object(0x82, &[&so_pin]),
+        object(0x91, &[&[3]]),
+    ];
+    let slots = equipment.has("key-domains");
+    if start != Start::Fresh {
+        // Without slots there is one domain, which INITIALIZE makes.
+        data.push(if slots {
+            object(0x97, &[&[SLOTS]])
+        } else {
+            object(0x92, &[&[count]])
+        });
+    }
+    hand.ok(apdu(0x8050_0000).data(data.concat()))?;
+    hand.know_pin(PIN);
+    if start == Start::Fresh {
+        return Ok(());
+    }
+    hand.login()?;
+    if slots {
+        hand.card().create_dkek(0, count)?;
+    }
     for share in &shares {
         hand.card().import_share(0, share)?;
     }
     if start == Start::Keys {
-        for key in keys()? {
+        for key in keys()?.iter().filter(|key| equipment.takes(key)) {
             if key.blob.len() <= ONE_COMMAND {
                 hand.card().unwrap_key(key.id, &key.blob)?;
             } else {
@@ -220,6 +286,25 @@ pub fn prepare(hand: &mut Hand, start: Start) -> Result<(), Stop> {
             }
         }
     }
+    Ok(())
+}
+
+/// Erases a card that the fixture had, and gives it the user PIN of its owner back.
+///
+/// # Errors
+/// [`Stop`].
+pub fn give_back(hand: &mut Hand, pin: &[u8]) -> Result<(), Stop> {
+    hand.reset()?;
+    hand.select()?;
+    let so_pin = hand.so_pin()?;
+    let data = [
+        object(0x80, &[&[0x00, 0x01]]),
+        object(0x81, &[pin]),
+        object(0x82, &[&so_pin]),
+        object(0x91, &[&[3]]),
+    ];
+    hand.ok(apdu(0x8050_0000).data(data.concat()))?;
+    hand.know_pin(pin);
     Ok(())
 }
 

@@ -172,6 +172,11 @@ impl Hand {
         pin.ok_or_else(|| Stop::Skip("needs the user PIN of the device, see --pin-file".into()))
     }
 
+    /// Remembers which user PIN the card has from here on.
+    pub(super) fn know_pin(&mut self, pin: &[u8]) {
+        self.secrets.pin = Some(Secret::new(pin.to_vec()));
+    }
+
     /// The SO-PIN.
     ///
     /// # Errors

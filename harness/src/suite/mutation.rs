@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::runner::{Order, run};
 use super::stock::Tamper;
-use crate::guard::Consent;
 use crate::report::{Entry, Report, Verdict};
 use crate::scenario::Scenario;
 use crate::scenarios::pairs::{PAIRS, Pair};
 use crate::suite::fixture;
-use crate::transport::place::Place;
 use crate::transport::{Target, TransportError};
 
 /// A way to be wrong.
@@ -121,15 +119,9 @@ fn is_good(status: &[u8]) -> bool {
 
 fn run_on(chosen: Vec<&Scenario>, all: &[Scenario], tamper: Option<Tamper>) -> Report {
     let order = Order {
-        all,
-        chosen,
-        place: Place::Embedded,
-        second: None,
-        seed: 1,
-        consent: Consent::default(),
         jobs: 2,
-        profile: None,
         tamper,
+        ..Order::new(all, chosen)
     };
     run(&order, &mut |_| {}).unwrap()
 }

@@ -3,20 +3,35 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use hsm2_emulator::trust::Anchor;
+
 use super::bench::Stop;
 use super::dice::Dice;
-use super::fixture;
+use super::fixture::{self, Equipment};
 use super::hand::Hand;
 use super::wire::Log;
 use crate::guard::Guard;
 use crate::scenario::Start;
 use crate::transport::Target;
 use crate::transport::embedded::{Embedded, EmbeddedError, Snapshot};
+use crate::transport::place::Generation;
 
-type Shelf = Arc<OnceLock<Result<Snapshot, String>>>;
+type Shelf = Arc<OnceLock<Result<Snapshot, Missing>>>;
+
+/// Why a prepared card cannot be had.
+#[derive(Debug)]
+enum Missing {
+    /// The generation has not what belongs on it.
+    Lacking(String),
+    /// Something is wrong.
+    Fault(String),
+}
 
 /// What was prepared. It is the same in every run of this process, so that all share it.
-static SHELVES: Mutex<BTreeMap<(char, Start), Shelf>> = Mutex::new(BTreeMap::new());
+static SHELVES: Mutex<BTreeMap<Label, Shelf>> = Mutex::new(BTreeMap::new());
+
+/// What a card is prepared from: generation, what is put on it, name, start.
+type Label = (&'static str, Equipment, char, Start);
 
 /// Puts something between a card and its scenario, such as an error.
 pub type Tamper = Arc<dyn Fn(Box<dyn Target>) -> Box<dyn Target> + Send + Sync>;
@@ -24,7 +39,14 @@ pub type Tamper = Arc<dyn Fn(Box<dyn Target>) -> Box<dyn Target> + Send + Sync>;
 /// All prepared cards.
 #[derive(Default)]
 pub struct Stock {
-    tamper: Option<Tamper>,
+    /// What the cards are of.
+    pub generation: Generation,
+    /// What is put on them.
+    pub equipment: Equipment,
+    /// Roots that they trust besides those of their production.
+    pub roots: Vec<Anchor>,
+    /// How they are broken when a scenario gets them, for tests of the suite.
+    pub tamper: Option<Tamper>,
 }
 
 impl std::fmt::Debug for Stock {
@@ -56,13 +78,6 @@ fn hold(name: char, card: Embedded, log: Log, tamper: Option<&Tamper>) -> Hand {
 }
 
 impl Stock {
-    /// Cards that are prepared as they are, and tampered with when a scenario gets them: how the
-    /// tests of the suite make broken cards.
-    #[must_use]
-    pub fn tampered(tamper: Option<Tamper>) -> Self {
-        Self { tamper }
-    }
-
     /// A card that is at this start, with the applet selected.
     ///
     /// # Errors
@@ -89,42 +104,55 @@ impl Stock {
         tamper: Option<&Tamper>,
     ) -> Result<Hand, Stop> {
         if start == Start::Virgin {
-            let mut hand = hold(name, Embedded::new(&serial(name))?, log.clone(), tamper);
+            let mut hand = hold(name, self.new_card(name)?, log.clone(), tamper);
             fixture::begin(&mut hand, start)?;
             return Ok(hand);
         }
-        let shelf = shelf(name, start);
+        let shelf = self.shelf(name, start);
         // Whoever comes first prepares; others who want the same wait, all others do not.
-        let kept = shelf.get_or_init(|| prepare(name, start).map_err(|stop| format!("{stop:?}")));
+        let kept = shelf.get_or_init(|| {
+            self.prepare(name, start).map_err(|stop| match stop {
+                Stop::Skip(reason) => Missing::Lacking(reason),
+                other => Missing::Fault(format!("{other:?}")),
+            })
+        });
         let snapshot = match kept {
             Ok(snapshot) => snapshot,
-            Err(error) => return Err(Stop::Harness(format!("{start:?} cannot be had: {error}"))),
+            Err(Missing::Lacking(reason)) => return Err(Stop::Skip(reason.clone())),
+            Err(Missing::Fault(error)) => {
+                return Err(Stop::Harness(format!("{start:?} cannot be had: {error}")));
+            }
         };
-        let card = Embedded::restore(snapshot, dice.seed())?;
+        let mut card = Embedded::restore(snapshot, dice.seed())?;
+        card.trust(&self.roots)?;
         let mut hand = hold(name, card, log.clone(), tamper);
         fixture::begin(&mut hand, start)?;
         Ok(hand)
     }
-}
 
-fn shelf(name: char, start: Start) -> Shelf {
-    // What anybody's card may be is best the fullest that there is.
-    let start = match start {
-        Start::AsFound | Start::LoggedIn => Start::Keys,
-        other => other,
-    };
-    let mut shelves = SHELVES.lock().unwrap_or_else(PoisonError::into_inner);
-    shelves.entry((name, start)).or_default().clone()
-}
+    fn shelf(&self, name: char, start: Start) -> Shelf {
+        let start = self.equipment.start(start);
+        let label = (
+            self.generation.profile().name,
+            self.equipment.clone(),
+            name,
+            start,
+        );
+        let mut shelves = SHELVES.lock().unwrap_or_else(PoisonError::into_inner);
+        shelves.entry(label).or_default().clone()
+    }
 
-fn prepare(name: char, start: Start) -> Result<Snapshot, Stop> {
-    let start = match start {
-        Start::AsFound | Start::LoggedIn => Start::Keys,
-        other => other,
-    };
-    let card = Embedded::new(&serial(name))?;
-    let lender = card.lend();
-    let mut hand = hold(name, card, Log::default(), None);
-    fixture::prepare(&mut hand, start)?;
-    Ok(lender.snapshot()?)
+    fn new_card(&self, name: char) -> Result<Embedded, Stop> {
+        let mut card = Embedded::of(self.generation.profile(), &serial(name))?;
+        card.trust(&self.roots)?;
+        Ok(card)
+    }
+
+    fn prepare(&self, name: char, start: Start) -> Result<Snapshot, Stop> {
+        let card = self.new_card(name)?;
+        let lender = card.lend();
+        let mut hand = hold(name, card, Log::default(), None);
+        fixture::prepare(&mut hand, self.equipment.start(start), &self.equipment)?;
+        Ok(lender.snapshot()?)
+    }
 }

@@ -1,24 +1,19 @@
+mod devices;
+mod generations;
+
 use super::runner::{Event, Order, run};
-use crate::guard::Consent;
 use crate::report::{Report, Verdict};
 use crate::scenario::{List, Scenario, Start};
-use crate::transport::place::Place;
 
 /// Runs scenarios on cards of this process, under a profile with these departures.
 fn report(scenarios: &[Scenario], departures: &str) -> Report {
     let profile = format!(
-        "name = \"test\"\ntitle = \"t\"\n[applies]\nvirtual = true\nversions = [\"3.6\"]\n[has]\ncapabilities = [\"aes\"]\n{departures}"
+        "name = \"test\"\ntitle = \"t\"\n[applies]\nvirtual = true\nversions = [\"3.6\"]\n[has]\ncapabilities = [\"aes\", \"dkek\", \"key-domains\"]\n{departures}"
     );
     let order = Order {
-        all: scenarios,
-        chosen: scenarios.iter().collect(),
-        place: Place::Embedded,
-        second: None,
-        seed: 1,
-        consent: Consent::default(),
         jobs: 2,
         profile: Some(("test.toml".into(), profile)),
-        tamper: None,
+        ..Order::new(scenarios, scenarios.iter().collect())
     };
     let mut ended = 0;
     let report = run(&order, &mut |event| {
@@ -73,6 +68,25 @@ fn each_verdict_and_the_departures() {
         verdicts(&departure("a.*.one", "63C3")),
         [UnexpectedPass, KnownDeviation, UnexpectedPass, Skip, Error]
     );
+}
+
+#[test]
+fn a_departure_that_no_scenario_shows_is_stale() {
+    let mut all = scenarios();
+    // Nothing else that is bad.
+    all.retain(|one| !one.id.contains("panic"));
+    let good = departure("a.bad.*", "63C3");
+    let stale = |more: &str| report(&all, &format!("{good}{more}")).stale;
+    assert!(report(&all, &good).is_good());
+    assert_eq!(stale(""), Vec::<String>::new());
+    // Its only scenario is left out for a capability that the generation lacks.
+    let skipped = stale(&departure("a.skip.one", "6D00"));
+    assert!(skipped[0].contains("a.skip.one"), "{skipped:?}");
+    // One before it takes all of its scenarios.
+    let shadowed = stale(&departure("a.bad.one", "63C"));
+    assert!(shadowed[0].contains("63C"), "{shadowed:?}");
+    let departures = format!("{good}{}", departure("a.bad.one", "63C"));
+    assert!(!report(&all, &departures).is_good());
 }
 
 #[test]
@@ -145,15 +159,8 @@ fn the_same_seed_gives_the_same_exchanges() {
 /// Runs scenarios under the profile of the program.
 fn report_of(scenarios: &[Scenario]) -> Report {
     let order = Order {
-        all: scenarios,
-        chosen: scenarios.iter().collect(),
-        place: Place::Embedded,
-        second: None,
-        seed: 1,
-        consent: Consent::default(),
         jobs: 1,
-        profile: None,
-        tamper: None,
+        ..Order::new(scenarios, scenarios.iter().collect())
     };
     run(&order, &mut |_| {}).unwrap()
 }

@@ -1,10 +1,15 @@
 //! Sends what was recorded to another card, and finds where it first answers otherwise.
 
+mod fill;
+mod mask;
+
+use std::collections::BTreeMap;
+
 use super::Line;
 use crate::scenario::Start;
 use crate::suite::bench::Stop;
-use crate::suite::fixture;
-use crate::suite::hand::Hand;
+use crate::suite::runner::OneCard;
+use crate::transport::TransportError;
 
 /// The first difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,36 +31,58 @@ pub struct Divergence {
 pub struct Outcome {
     /// Commands that were sent.
     pub sent: usize,
-    /// Commands that were not sent: their secrets are not known, or they began with a card that was
-    /// never initialised.
-    pub left_out: usize,
-    /// Answers of which only the status word was compared, by the name of what is random in them.
-    pub masked: std::collections::BTreeMap<&'static str, usize>,
+    /// Commands that were not sent, by the reason.
+    pub left_out: BTreeMap<&'static str, usize>,
+    /// Scenarios whose rest was left out, and the line at which: it changed something and could not
+    /// be sent. A trace without scenarios is one, called `the session`.
+    pub ended: Vec<(String, usize)>,
+    /// Fields of which only the length was compared, by their names.
+    pub masked: BTreeMap<&'static str, usize>,
     /// The first difference.
     pub divergence: Option<Divergence>,
 }
+
+impl Outcome {
+    fn leave_out(&mut self, why: &'static str) {
+        *self.left_out.entry(why).or_default() += 1;
+    }
+}
+
+const NOT_HAD: &str = "they begin with a card that cannot be had here, or must not be erased";
+const SECRET: &str = "their secrets are not in the trace";
+const AFTER: &str = "what came before them could not be sent";
+const GUARDED: &str = "the guard did not let them through to this device";
 
 /// Replays the lines of one card until the first difference.
 ///
 /// # Errors
 /// [`Stop`] when the card cannot be reached or brought to a start.
-pub fn replay(lines: &[Line], card: &str, hand: &mut Hand) -> Result<Outcome, Stop> {
+pub(crate) fn replay(lines: &[Line], card: &str, source: &mut OneCard) -> Result<Outcome, Stop> {
     let mut outcome = Outcome::default();
-    let mut scenario = None;
-    let mut begun = true;
+    let mut scenario: Option<String> = None;
+    // Why the rest of a scenario is left out.
+    let mut over: Option<&'static str> = None;
     for (number, line) in (1..).zip(lines) {
+        if let Some(id) = &line.scenario {
+            scenario = Some(id.clone());
+            let begun = source.begin(line.start.unwrap_or(Start::AsFound));
+            over = match begun {
+                Ok(true) => None,
+                Ok(false) | Err(Stop::Skip(_)) => Some(NOT_HAD),
+                Err(stop) => return Err(stop),
+            };
+            continue;
+        }
         if line.card != card {
             continue;
         }
-        if let Some(id) = &line.scenario {
-            scenario = Some(id.clone());
-            begun = begin(hand, line.start)?;
+        if let Some(why) = over {
+            if line.command.is_some() {
+                outcome.leave_out(why);
+            }
             continue;
         }
-        if !begun {
-            outcome.left_out += usize::from(line.command.is_some());
-            continue;
-        }
+        let hand = source.hand()?;
         match line.event.as_deref() {
             Some("reset") => hand.reset()?,
             Some("power cycle" | "power on") => hand.power_cycle()?,
@@ -66,131 +93,51 @@ pub fn replay(lines: &[Line], card: &str, hand: &mut Hand) -> Result<Outcome, St
         };
         let status = response.get(response.len().saturating_sub(4)..);
         let status = status.unwrap_or_default();
-        let Some(bytes) = whole(command, status) else {
-            outcome.left_out += 1;
+        let changes = matches!(status, "9000" | "6282") || status.starts_with("61");
+        let mut stop_here = |outcome: &mut Outcome, why| {
+            outcome.leave_out(why);
+            if changes {
+                let id = scenario.clone().unwrap_or_else(|| "the session".into());
+                outcome.ended.push((id, number));
+                over = Some(AFTER);
+            }
+        };
+        let Some(bytes) = fill::whole(command, status, hand) else {
+            stop_here(&mut outcome, SECRET);
             continue;
         };
-        let answer = hand.send(bytes)?;
+        let answer = match hand.send(bytes) {
+            Err(Stop::Transport(TransportError::Guard(_) | TransportError::Never(_))) => {
+                stop_here(&mut outcome, GUARDED);
+                continue;
+            }
+            other => other?,
+        };
         outcome.sent += 1;
         let found = format!("{}{:04X}", hex::encode_upper(&answer.data), answer.status);
-        let same = match mask(command) {
-            Some(name) if status == "9000" || status == "6282" => {
-                *outcome.masked.entry(name).or_default() += 1;
-                found.ends_with(status)
+        match mask::agree(command, response, &found) {
+            Some(masked) => {
+                for name in masked {
+                    *outcome.masked.entry(name).or_default() += 1;
+                }
             }
-            _ => agree(response, &found),
-        };
-        if !same {
-            let mut words = vec![line.name.clone().unwrap_or_default()];
-            words.extend(line.algorithm.clone());
-            words.extend(line.about.clone());
-            outcome.divergence = Some(Divergence {
-                line: number,
-                scenario,
-                command: words.join(", "),
-                recorded: response.clone(),
-                found,
-            });
-            break;
+            None => {
+                let mut words = vec![line.name.clone().unwrap_or_default()];
+                words.extend(line.algorithm.clone());
+                words.extend(line.about.clone());
+                outcome.divergence = Some(Divergence {
+                    line: number,
+                    scenario,
+                    command: words.join(", "),
+                    recorded: response.clone(),
+                    found,
+                });
+                break;
+            }
         }
     }
     Ok(outcome)
 }
 
-/// False for a start that no card can be brought to again.
-fn begin(hand: &mut Hand, start: Option<Start>) -> Result<bool, Stop> {
-    match start {
-        None => {}
-        Some(Start::Virgin) => return Ok(false),
-        // What any card is to a scenario is the fixture's full one, see the runner.
-        Some(Start::AsFound | Start::LoggedIn) => fixture::prepare(hand, Start::Keys)?,
-        Some(start) => fixture::prepare(hand, start)?,
-    }
-    Ok(true)
-}
-
-/// Commands whose answer is another one every time, or on every device, by what is random in it.
-fn mask(command: &str) -> Option<&'static str> {
-    let byte = |at: usize| {
-        let digits = command.get(2 * at..2 * at + 2)?;
-        u8::from_str_radix(digits, 16).ok()
-    };
-    match (byte(1)?, byte(2)?, byte(3)?) {
-        (0x84, ..) => Some("challenge"),
-        (0x68, _, 0x70..=0x75) => Some("ecdsa-signature"),
-        (0x68, _, 0x40..=0x45) => Some("pss-signature"),
-        (0x46, ..) => Some("public-key"),
-        (0x72, ..) => Some("wrapped-key"),
-        (0x86, ..) => Some("ephemeral-key"),
-        (0x5a, ..) => Some("session-pin"),
-        (0xb0 | 0xb1, 0x2f, 0x02) => Some("device-certificates"),
-        (0xb0 | 0xb1, 0xce | 0x00, _) => Some("certificate"),
-        (0x52 | 0x54, ..) => Some("domain-identifier"),
-        _ => None,
-    }
-}
-
-/// The same digits wherever no star stands for a recorded one.
-fn agree(recorded: &str, found: &str) -> bool {
-    recorded.len() == found.len()
-        && recorded
-            .chars()
-            .zip(found.chars())
-            .all(|(recorded, found)| recorded == '*' || recorded.eq_ignore_ascii_case(&found))
-}
-
-/// Fills the stars of a command with the fixture's PINs, so that the card answers as recorded;
-/// nothing when they stand for something else.
-fn whole(command: &str, status: &str) -> Option<Vec<u8>> {
-    if !command.contains('*') {
-        return hex::decode(command).ok();
-    }
-    let pin = hex::encode_upper(fixture::PIN);
-    let so_pin = hex::encode_upper(fixture::SO_PIN);
-    let stars: String = command.chars().filter(|c| *c == '*').collect();
-    let wrong = "30".repeat(stars.len() / 2);
-    let filling = match command.get(2..4)? {
-        // A wrong PIN of the same length stays wrong.
-        "20" if status != "9000" => wrong,
-        "20" if stars.len() == pin.len() => pin,
-        "20" if stars.len() == so_pin.len() => so_pin,
-        "50" if status == "9000" && stars.len() == pin.len() + so_pin.len() => pin + &so_pin,
-        _ => return None,
-    };
-    let mut digits = filling.chars();
-    let filled: Option<String> = command
-        .chars()
-        .map(|c| if c == '*' { digits.next() } else { Some(c) })
-        .collect();
-    hex::decode(filled?).ok()
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stars_agree_with_anything_of_their_length() {
-        assert!(agree("12**9000", "12AB9000"));
-        assert!(!agree("12**9000", "129000"));
-        assert!(!agree("12**9000", "13AB9000"));
-    }
-
-    #[test]
-    fn pins_are_filled_in_as_they_were() {
-        let verify = "0020008106************";
-        assert_eq!(whole(verify, "9000").unwrap()[5..], *fixture::PIN);
-        assert_eq!(whole(verify, "63C2").unwrap()[5..], *b"000000");
-        assert_eq!(whole("0024008106************", "9000"), None);
-        assert_eq!(whole("00200081", "9000").unwrap().len(), 4);
-    }
-
-    #[test]
-    fn random_fields_have_names() {
-        assert_eq!(mask("0084000008"), Some("challenge"));
-        assert_eq!(mask("80680170"), Some("ecdsa-signature"));
-        assert_eq!(mask("80680130"), None);
-        assert_eq!(mask("00B12F02"), Some("device-certificates"));
-        assert_eq!(mask("00"), None);
-    }
-}
+mod tests;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hsm2_emulator::card::{Card, CardError};
 use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::{Serial, SerialError};
-use hsm2_emulator::profile::NITROKEY_HSM2;
+use hsm2_emulator::profile::{NITROKEY_HSM2, Profile};
 use hsm2_emulator::store::{Change, EphemeralStore, RecordName, RecordValue, Store, StoreError};
+use hsm2_emulator::trust::{Anchor, NameTaken};
 use sha2::{Digest, Sha256};
 
 use super::{Target, TransportError};
@@ -74,6 +75,9 @@ pub enum EmbeddedError {
     /// Its memory could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot be given a root.
+    #[error(transparent)]
+    Root(#[from] NameTaken),
 }
 
 impl Embedded {
@@ -84,10 +88,18 @@ impl Embedded {
     /// # Errors
     /// [`EmbeddedError`] for another serial, or when the card cannot be made.
     pub fn new(serial: &str) -> Result<Self, EmbeddedError> {
+        Self::of(&NITROKEY_HSM2, serial)
+    }
+
+    /// As [`Embedded::new`], of another generation.
+    ///
+    /// # Errors
+    /// [`EmbeddedError`].
+    pub fn of(generation: &'static Profile, serial: &str) -> Result<Self, EmbeddedError> {
         let seed: [u8; 32] = Sha256::digest(serial).into();
         let memory = SharedStore::default();
         let mut card = Card::personalise(
-            &NITROKEY_HSM2,
+            generation,
             &Serial::new(serial)?,
             Box::new(memory.clone()),
             Box::new(CardRng::from_seed(seed)),
@@ -98,6 +110,17 @@ impl Embedded {
             card,
             memory,
         })
+    }
+
+    /// Makes the card trust more roots, until its power goes for good: they are not in its memory.
+    ///
+    /// # Errors
+    /// [`EmbeddedError::Root`] for another key of a name that it trusts.
+    pub fn trust(&mut self, roots: &[Anchor]) -> Result<(), EmbeddedError> {
+        for root in roots {
+            self.card.trust(root)?;
+        }
+        Ok(())
     }
 
     /// A way to look at what the card keeps while somebody else has it.

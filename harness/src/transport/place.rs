@@ -6,6 +6,9 @@ use std::net::TcpListener;
 use std::str::FromStr;
 use std::time::Duration;
 
+use hsm2_emulator::profile::{NITROKEY_HSM2, PROFILES, Profile};
+use hsm2_emulator::trust::Anchor;
+
 use super::embedded::Embedded;
 use super::vpcd::Vpcd;
 use super::{Target, TransportError};
@@ -21,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// ```
 /// use hsm2_harness::transport::place::Place;
 ///
-/// for place in ["embedded", "vpcd:127.0.0.1:35963", "pcsc:Virtual PCD 00 00"] {
+/// for place in ["embedded", "embedded:nitrokey-hsm2-3.1", "vpcd:127.0.0.1:35963", "pcsc:Virtual PCD 00 00"] {
 ///     assert_eq!(place.parse::<Place>().unwrap().to_string(), place);
 /// }
 /// assert_eq!("pcsc:\"A B\"".parse(), Ok(Place::Pcsc("A B".into())));
@@ -30,25 +33,87 @@ const PATIENCE: Duration = Duration::from_secs(120);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// New cards in this process, as many as are wanted.
-    Embedded,
+    Embedded(Generation),
     /// The harness is the reader at this address; virtual cards connect to it.
     Vpcd(String),
     /// A reader of the PC/SC service, by its name or a part of it that no other reader has.
     Pcsc(String),
 }
 
+/// A generation of the device that cards of this process are of, by the emulator's name.
+#[derive(Clone, Copy)]
+pub struct Generation(&'static Profile);
+
+impl Generation {
+    /// That of the emulator's profile.
+    #[must_use]
+    pub const fn new(profile: &'static Profile) -> Self {
+        Self(profile)
+    }
+
+    /// The one with this firmware version, `3.6`.
+    #[must_use]
+    pub fn by_version(version: &str) -> Option<Self> {
+        let is_it = |profile: &&&Profile| {
+            let (major, minor) = profile.version;
+            version == format!("{major}.{minor}")
+        };
+        PROFILES.iter().find(is_it).map(|profile| Self(profile))
+    }
+
+    /// What the emulator knows of it.
+    #[must_use]
+    pub fn profile(self) -> &'static Profile {
+        self.0
+    }
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Self(&NITROKEY_HSM2)
+    }
+}
+
+impl PartialEq for Generation {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Generation {}
+
+impl fmt::Debug for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name)
+    }
+}
+
 /// What is wrong with a place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no place for a card; write embedded, vpcd:HOST:PORT or pcsc:READER")]
-pub struct PlaceError(String);
+#[error(
+    "{text:?} is no place for a card; write embedded, vpcd:HOST:PORT or pcsc:READER; embedded:NAME \
+     makes cards of one of {}",
+    generations()
+)]
+pub struct PlaceError {
+    text: String,
+}
+
+fn generations() -> String {
+    let names: Vec<&str> = PROFILES.iter().map(|profile| profile.name).collect();
+    names.join(", ")
+}
 
 impl FromStr for Place {
     type Err = PlaceError;
 
     fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let refused = || PlaceError(text.into());
+        let refused = || PlaceError { text: text.into() };
         match text.split_once(':') {
-            None if text == "embedded" => Ok(Self::Embedded),
+            None if text == "embedded" => Ok(Self::EMBEDDED),
+            Some(("embedded", name)) => Profile::by_name(name)
+                .map(|profile| Self::Embedded(Generation(profile)))
+                .ok_or_else(refused),
             None if text == "vpcd" => Ok(Self::Vpcd(VPCD.into())),
             Some(("vpcd", address)) => {
                 let (host, port) = address.rsplit_once(':').ok_or_else(refused)?;
@@ -73,7 +138,10 @@ impl FromStr for Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Embedded => f.write_str("embedded"),
+            Self::Embedded(generation) if *generation == Generation::default() => {
+                f.write_str("embedded")
+            }
+            Self::Embedded(Generation(profile)) => write!(f, "embedded:{}", profile.name),
             Self::Vpcd(address) => write!(f, "vpcd:{address}"),
             Self::Pcsc(reader) => write!(f, "pcsc:{reader}"),
         }
@@ -81,10 +149,13 @@ impl fmt::Display for Place {
 }
 
 impl Place {
+    /// New cards in this process, of the generation that most owners have.
+    pub const EMBEDDED: Self = Self::Embedded(Generation::new(&NITROKEY_HSM2));
+
     /// True when every opening of this place gives another new card, at once and for free.
     #[must_use]
     pub fn makes_cards(&self) -> bool {
-        *self == Self::Embedded
+        matches!(self, Self::Embedded(_))
     }
 
     /// True when several different cards can be had by opening this place several times.
@@ -98,9 +169,19 @@ impl Place {
 #[derive(Debug, Default)]
 pub struct Opener {
     listeners: BTreeMap<String, TcpListener>,
+    roots: Vec<Anchor>,
 }
 
 impl Opener {
+    /// Gives cards of this process more roots to trust.
+    #[must_use]
+    pub fn trusting(roots: &[Anchor]) -> Self {
+        Self {
+            roots: roots.to_vec(),
+            ..Self::default()
+        }
+    }
+
     /// Gets a card from a place. `serial` is what a new card is called; `tell` hears what a person
     /// has to do or to wait for.
     ///
@@ -113,8 +194,11 @@ impl Opener {
         tell: &mut dyn FnMut(&str),
     ) -> Result<Box<dyn Target>, TransportError> {
         match place {
-            Place::Embedded => {
-                let card = Embedded::new(serial);
+            Place::Embedded(generation) => {
+                let card = Embedded::of(generation.profile(), serial).and_then(|mut card| {
+                    card.trust(&self.roots)?;
+                    Ok(card)
+                });
                 Ok(Box::new(card.map_err(|error| {
                     TransportError::Protocol(error.to_string())
                 })?))

@@ -5,6 +5,7 @@ const MARKS = {
   pass: ["✓", "passed"], fail: ["✗", "failed"], error: ["!", "errors"],
   "unexpected-pass": ["±", "unexpected passes"], "known-deviation": ["≈", "known deviations"],
   observation: ["i", "observations"], skip: ["–", "skipped"],
+  "not-run": ["·", "not run"],
 };
 
 function make(tag, options = {}, ...children) {
@@ -189,7 +190,7 @@ function scenarios() {
       areas.set(name, make("section", { "data-area": name }, make("h2", {}, name)));
       parts.push(areas.get(name));
     }
-    const worst = ["fail", "error", "unexpected-pass", "known-deviation", "observation", "pass", "skip"]
+    const worst = ["fail", "error", "unexpected-pass", "known-deviation", "observation", "pass", "skip", "not-run"]
       .find((verdict) => row.verdicts.has(verdict)) || "skip";
     const body = make("div", { class: reports.length > 1 ? "side-by-side" : "" });
     row.entry = make("details", { class: "scenario" },

@@ -5,6 +5,7 @@ fn report(place: &str) -> Report {
     Report {
         schema_version: crate::report::SCHEMA_VERSION.into(),
         tool: "hsm2-harness".into(),
+        commit: None,
         began: "2026-01-01T00:00:00Z".into(),
         millis: 1.0,
         target: place.into(),
@@ -23,6 +24,8 @@ fn report(place: &str) -> Report {
         known_scenarios: 0,
         chosen_scenarios: 0,
         aborted: None,
+        abort: None,
+        stale: Vec::new(),
         counts: BTreeMap::new(),
         cards: Vec::new(),
         results: Vec::new(),
