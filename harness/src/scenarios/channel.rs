@@ -168,10 +168,11 @@ pub(super) fn add(list: &mut List) {
             t.same("the list", list, inside)
         },
     );
-    looks(
+    changes(
         list,
         "protected.refusals",
         "What a command refuses comes protected, and the channel stays open",
+        Start::AsFound,
         |t| {
             let mut channel = open(t)?;
             says(

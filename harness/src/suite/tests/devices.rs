@@ -48,6 +48,9 @@ fn owned(serial: &str) -> Embedded {
 /// What the suite finds on an owner's device, and a look at what it left there.
 fn suite(consent: &Consent) -> (Report, Lender) {
     let all = crate::scenarios::all();
+    // This one reads the certificates in a channel, where the disguise does not reach.
+    let chosen = all.iter().filter(|one| one.id != "channel.protected.files");
+    let chosen = chosen.collect();
     let lender: Arc<Mutex<Option<Lender>>> = Arc::default();
     let lent = Arc::clone(&lender);
     let order = Order {
@@ -60,7 +63,7 @@ fn suite(consent: &Consent) -> (Report, Lender) {
             *lent.lock().unwrap() = Some(card.lend());
             Some(Box::new(Foreign::new(card)))
         })),
-        ..Order::new(&all, all.iter().collect())
+        ..Order::new(&all, chosen)
     };
     let report = run(&order, &mut |_| {}).unwrap();
     let lender = lender.lock().unwrap().take().unwrap();

@@ -32,6 +32,10 @@ fn with_pins(
         // It answers a challenge, and the card's next one is another.
         return None;
     }
+    if byte(0).is_some_and(|class| class & 0x0c != 0) {
+        // It belongs to a channel whose keys are gone.
+        return None;
+    }
     if !command.contains('*') {
         return hex::decode(command).ok();
     }
@@ -73,7 +77,7 @@ fn with_pins(
             _ => return None,
         },
         // What is encrypted does not matter: the answer is not in the trace either.
-        (0x78, _) => "00".repeat(all / 2),
+        (0x78, _) if done => "00".repeat(all / 2),
         _ => return None,
     };
     let mut digits = filling.chars();
@@ -118,6 +122,7 @@ mod tests {
         );
         assert_eq!(filled("00D7CD0106************", "9000"), None);
         assert_eq!(filled("0C200081****", "9000"), None);
+        assert_eq!(filled("0CA4000002AABB", "9000"), None);
         // A signature of a challenge.
         assert_eq!(filled("0082000002AABB", "9000"), None);
         assert!(filled("0082000002AABB", "6300").is_some());

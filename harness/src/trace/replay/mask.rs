@@ -25,6 +25,8 @@ pub(super) fn agree(command: &str, recorded: &str, found: &str) -> Option<Vec<&'
         // The lengths of the two numbers of an ECDSA signature differ.
         (0x68, _, 0x70..=0x75) => Some(vec!["ecdsa-signature"]),
         (0x68, _, 0x40..=0x45) => long_as("pss-signature"),
+        // The card drew the key, too.
+        (0x68, key, _) if !is_of_fixture(key) => long_as("signature-of-a-drawn-key"),
         (0x72, ..) => wrapped(&data, &other),
         (0x86, ..) => long_as("chip-authentication-token"),
         (0x52, ..) => domain(&data, &other),
@@ -37,6 +39,10 @@ pub(super) fn agree(command: &str, recorded: &str, found: &str) -> Option<Vec<&'
         }
         _ => None,
     }
+}
+
+fn is_of_fixture(key: u8) -> bool {
+    fixture::keys().is_ok_and(|keys| keys.iter().any(|known| known.id == key))
 }
 
 fn split(response: &str) -> (&str, &str) {
@@ -171,7 +177,13 @@ mod tests {
                 "3015CC9000",
                 Some("ecdsa-signature"),
             ),
-            ("80680130", "30AA9000", "30159000", None),
+            ("80682130", "30AA9000", "30159000", None),
+            (
+                "8068FE30",
+                "30AA9000",
+                "30159000",
+                Some("signature-of-a-drawn-key"),
+            ),
             // The holder of a request and its signature, and what is neither.
             (
                 "00460100",
