@@ -50,6 +50,8 @@ pub struct Consent {
     pub pin: Option<Secret>,
     /// SO-PIN of the device.
     pub so_pin: Option<[u8; 8]>,
+    /// Takes a virtual card for a device that somebody uses, to rehearse what would be done there.
+    pub rehearsal: bool,
 }
 
 impl Default for Consent {
@@ -60,6 +62,7 @@ impl Default for Consent {
             lose_keys: None,
             pin: None,
             so_pin: None,
+            rehearsal: false,
         }
     }
 }
@@ -128,7 +131,8 @@ impl Guard {
     /// # Errors
     /// [`Denied`].
     pub fn admit(card: &mut dyn Target, consent: &Consent) -> Result<(Self, Identity), Denied> {
-        let (identity, chain) = device::identify(card)?;
+        let (mut identity, chain) = device::identify(card)?;
+        identity.is_virtual &= !consent.rehearsal;
         let known = Some(Box::new((identity.clone(), chain)));
         if identity.is_virtual {
             let kind = Kind::Virtual;

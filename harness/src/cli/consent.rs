@@ -60,6 +60,7 @@ impl ConsentArgs {
             lose_keys: self.lose_keys,
             pin,
             so_pin,
+            rehearsal: false,
         })
     }
 

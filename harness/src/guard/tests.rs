@@ -43,6 +43,7 @@ fn consent(allow: Effect) -> Consent {
         lose_keys: Some(1),
         pin: Some(Secret::new(fixture::PIN.to_vec())),
         so_pin: Some(fixture::SO_PIN),
+        rehearsal: false,
     }
 }
 

@@ -416,10 +416,12 @@ pub(crate) fn one_card(
     };
     if let Place::Embedded(generation) = place {
         let (_, identity) = Guard::admit(&mut *target, consent)?;
-        let mut stock = Stock::default();
-        stock.generation = *generation;
-        stock.roots = roots.to_vec();
-        stock.equipment = equipment(&identity);
+        let stock = Stock {
+            generation: *generation,
+            roots: roots.to_vec(),
+            equipment: equipment(&identity),
+            tamper: None,
+        };
         return Ok(OneCard::Made {
             stock: Box::new(stock),
             log: Log::default(),
