@@ -85,7 +85,8 @@ impl RsaPrivateKey {
     /// three numbers do not belong together.
     pub fn from_exponent(n: &[u8], e: &[u8], d: &[u8]) -> Result<Self, Error> {
         let (n, e) = (read(n)?, read_exponent(e)?);
-        let Recovered { p, q, d } = recover::primes(&n, e, &read(d)?)?;
+        let d = Zeroizing::new(read(d)?);
+        let Recovered { p, q, d } = recover::primes(&n, e, &d)?;
         let primes = vec![p, q];
         // Checks that p·q is n, and that e·d is 1 modulo p-1 and modulo q-1.
         rsa::PrivateKey::from_components(n, BoxedUint::from(e), d, primes)

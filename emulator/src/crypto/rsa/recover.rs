@@ -1,6 +1,7 @@
 //! Factoring a modulus whose private exponent is known.
 
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Gcd, NonZero, Resize};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{Error, MODULUS_BITS};
 
@@ -18,9 +19,10 @@ pub(super) struct Recovered {
 ///
 /// Method: e·d - 1 is K·(p-1)(q-1)/g for a common divisor g of p-1 and q-1. As (p-1)(q-1) is n less
 /// some half-length number, K/g is so close to (e·d - 1)/n that it is one of the convergents of its
-/// continued fraction, for every g below a quarter of the length of n (Legendre). The convergent
-/// that is K/g divides exactly and gives (p-1)(q-1), with it p+q, and both from the quadratic
-/// equation. No exponentiation is needed, and five steps on average.
+/// continued fraction (Legendre). That holds for g of up to some 230 bits with the smallest n and the
+/// largest e; those of 64 bits are tried. The convergent that is K/g divides exactly and gives
+/// (p-1)(q-1), with it p+q, and both from the quadratic equation. No exponentiation is needed, and
+/// five steps on average.
 ///
 /// # Errors
 /// [`Error::Key`] when the numbers do not belong together.
@@ -32,15 +34,17 @@ pub(super) fn primes(n: &BoxedUint, e: u64, d: &BoxedUint) -> Result<Recovered, 
     // Room for g·(e·d - 1): e has 33 bits, g has 64.
     let wide = n.bits_precision() + 128;
     let modulus = n.resize(wide);
-    let multiple = d
-        .concatenating_mul(BoxedUint::from(e))
-        .wrapping_sub(BoxedUint::one())
-        .resize(wide);
+    let multiple = Zeroizing::new(
+        Zeroizing::new(d.concatenating_mul(BoxedUint::from(e)))
+            .wrapping_sub(BoxedUint::one())
+            .resize(wide),
+    );
     let (totient, p, q) = Convergents::of(&multiple, &modulus)
         .find_map(|(numerator, denominator)| {
             let numerator = NonZero::new(BoxedUint::from(numerator)).into_option()?;
-            let multiple = multiple.wrapping_mul(BoxedUint::from(denominator));
+            let multiple = Zeroizing::new(multiple.wrapping_mul(BoxedUint::from(denominator)));
             let (totient, rest) = multiple.div_rem_vartime(&numerator);
+            let totient = Zeroizing::new(totient);
             if !bool::from(rest.is_zero()) {
                 return None;
             }
@@ -52,11 +56,11 @@ pub(super) fn primes(n: &BoxedUint, e: u64, d: &BoxedUint) -> Result<Recovered, 
     let resize = |prime: BoxedUint| prime.try_resize(half).ok_or(Error::Key);
     let (p, q) = (resize(p)?, resize(q)?);
     let one = BoxedUint::one();
-    let shared = p.wrapping_sub(&one).gcd_vartime(&q.wrapping_sub(&one));
-    let order = totient.div_rem(&nonzero(shared)?).0;
-    let d = d
-        .resize(wide)
-        .rem(&nonzero(order)?)
+    let [p_order, q_order] = [&p, &q].map(|prime| Zeroizing::new(prime.wrapping_sub(&one)));
+    let shared = p_order.gcd_vartime(&*q_order);
+    let order = Zeroizing::new(totient.div_rem(&nonzero(shared)?).0);
+    let d = Zeroizing::new(d.resize(wide))
+        .rem(order.as_nz_vartime().ok_or(Error::Key)?)
         .resize(n.bits_precision());
     Ok(Recovered { p, q, d })
 }
@@ -81,6 +85,13 @@ impl Convergents {
             numerators: [0, 1],
             denominators: [1, 0],
         }
+    }
+}
+
+impl Drop for Convergents {
+    fn drop(&mut self) {
+        self.dividend.zeroize();
+        self.divisor.zeroize();
     }
 }
 
@@ -110,19 +121,20 @@ fn solve(n: &BoxedUint, totient: &BoxedUint) -> Option<(BoxedUint, BoxedUint)> {
     if totient >= n {
         return None;
     }
-    let sum = n.wrapping_sub(totient).wrapping_add(BoxedUint::one());
+    let sum = Zeroizing::new(n.wrapping_sub(totient).wrapping_add(BoxedUint::one()));
     // The sum of two primes of half the length each.
     if sum.bit_width_vartime() > n.bit_width_vartime() / 2 + 2 {
         return None;
     }
-    let square = sum.wrapping_mul(&sum);
+    let square = Zeroizing::new(sum.wrapping_mul(&*sum));
     let four_n = n.shl_vartime(2)?;
-    if square < four_n {
+    if *square < four_n {
         return None;
     }
-    let difference = square.wrapping_sub(&four_n).checked_sqrt().into_option()?;
-    let p = sum.wrapping_add(&difference).shr_vartime(1)?;
-    let q = sum.wrapping_sub(&difference).shr_vartime(1)?;
+    let square = Zeroizing::new(square.wrapping_sub(&four_n));
+    let difference = Zeroizing::new(square.checked_sqrt().into_option()?);
+    let p = sum.wrapping_add(&*difference).shr_vartime(1)?;
+    let q = sum.wrapping_sub(&*difference).shr_vartime(1)?;
     (p.wrapping_mul(&q) == *n).then_some((p, q))
 }
 
