@@ -233,7 +233,8 @@ impl Card {
     /// Processes one command APDU and returns the response: data ‖ SW1 ‖ SW2.
     ///
     /// All changes of a command are durable before this returns; a command that ends with an
-    /// error has changed nothing but PINs' tries and who is authenticated by them. When its
+    /// error, and so one whose response does not fit Le, has changed nothing but PINs' tries and who
+    /// is authenticated by them, and has used up the challenge that it answered. When its
     /// changes could not be made durable, the answer is 6581 and the session starts anew.
     ///
     /// A command under secure messaging is unprotected first, and its response, an error as well,

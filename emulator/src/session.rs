@@ -44,7 +44,7 @@ struct Login {
     security_officer: bool,
     /// Registered keys.
     custodians: BTreeSet<u8>,
-    /// INITIALIZE DEVICE ran and no PIN was presented wrongly since.
+    /// INITIALIZE DEVICE ran, and since then the user PIN was neither presented wrongly nor reset.
     after_initialize: bool,
 }
 
@@ -84,7 +84,7 @@ impl Session {
         *self.login_now().pin(reference) = verified;
     }
 
-    /// True from INITIALIZE DEVICE until a PIN is presented wrongly.
+    /// True from INITIALIZE DEVICE until the user PIN is presented wrongly or reset.
     #[must_use]
     pub(crate) fn is_after_initialize(&self) -> bool {
         self.logins().any(|login| login.after_initialize)
