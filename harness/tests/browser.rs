@@ -29,6 +29,8 @@ const said = {
   scenarios: all("details.scenario").length, exchanges: all("details.exchange").length,
   culprits: all(".exchange.culprit").length, slots: all("svg rect").length,
   header: all(".exchange td").some((cell) => cell.textContent.startsWith("CLA 00  INS A4")),
+  decoded: all(".tlv b").map((one) => one.textContent),
+  lines: all("svg path").length,
   nameless: all("button").filter((one) => !(one.textContent.trim() || one.ariaLabel)).length,
 };
 document.getElementById("filter").value = "identify.atr.is_known";
@@ -106,6 +108,19 @@ fn one_run(browser: &Path, width: u32) {
     assert!(exchanges > report.results.len(), "{said}");
     assert_eq!(said["header"], true, "SELECT is decoded: {said}");
     assert_eq!(said["culprits"], 0, "{said}");
+    // Answers are decoded: the template of SELECT, and the certificates down to their keys.
+    let tags = said["decoded"].as_array().expect("a list");
+    for tag in ["6F", "85", "7F21", "7F49", "5F37"] {
+        assert!(tags.iter().any(|one| one == tag), "{tag} in {tags:?}");
+    }
+    // Both cards' slots are drawn, with those of no domain, and one line joins what they share.
+    let slots: usize = report.cards.iter().map(|card| card.domains.len()).sum();
+    let free = |card: &&hsm2_harness::report::survey::CardMap| {
+        card.keys.iter().any(|key| key.domain.is_none())
+    };
+    let free = report.cards.iter().filter(free).count();
+    assert_eq!(said["slots"], slots + free, "{said}");
+    assert_eq!(said["lines"], 1, "{said}");
     assert_eq!(said["filtered"], 1, "{said}");
 }
 

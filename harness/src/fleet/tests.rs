@@ -67,6 +67,61 @@ fn without_permission_it_only_looks() {
     assert_eq!(report.issues.len(), 0);
 }
 
+/// A file of which the card says that it is there, and then does not give it.
+struct Broken(Embedded);
+
+impl crate::transport::Target for Broken {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn atr(&self) -> Vec<u8> {
+        self.0.atr()
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, crate::transport::TransportError> {
+        match command {
+            [0x00, 0xb1, 0xce, ..] => Ok(vec![0x6f, 0x00]),
+            _ => self.0.transmit(command),
+        }
+    }
+
+    fn reset(&mut self) -> Result<(), crate::transport::TransportError> {
+        self.0.reset()
+    }
+
+    fn power_cycle(&mut self) -> Result<(), crate::transport::TransportError> {
+        self.0.power_cycle()
+    }
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_a_finding_and_ends_nothing() {
+    let mut card = Embedded::new("BROKEN").unwrap();
+    let mut send = |apdu: crate::apdu::Apdu| {
+        use crate::transport::Target;
+        let response = card.transmit(&apdu.bytes()).unwrap();
+        assert_eq!(response[response.len() - 2..], [0x90, 0x00]);
+    };
+    send(crate::suite::hand::select());
+    let data = [
+        &[0x80, 2, 0, 1, 0x81, 6],
+        fixture::PIN,
+        &[0x82, 8],
+        &fixture::SO_PIN,
+        &[0x91, 1, 3],
+    ];
+    send(apdu(0x8050_0000).parts(&data));
+    send(apdu(0x00d7_ce01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]));
+    let mut target: Box<dyn crate::transport::Target> = Box::new(Broken(card));
+    let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
+    let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
+    hand.select().unwrap();
+    let report = report(&mut hand, &identity, Depth::default(), &mut |_| {}).unwrap();
+    let bad = report.checks.iter().find(|check| check.good == Some(false));
+    assert_eq!(bad.unwrap().what, "CE01 cannot be read, status 6F00");
+}
+
 #[test]
 fn random_bytes_that_are_none() {
     let counter: Vec<u8> = (0..=255).cycle().take(16_384).collect();

@@ -57,6 +57,26 @@ impl Pcsc {
     }
 }
 
+impl Pcsc {
+    /// Why no answer came. A card that is pulled out in the middle of a command first shows as a
+    /// fault of the line; the service notices a little later that it is gone.
+    fn why(&self, error: Error) -> TransportError {
+        if error == Error::NotTransacted {
+            for _ in 0..NOTICES {
+                if let Err(error) = self.card.status2_owned() {
+                    return explain(error, &self.reader);
+                }
+                std::thread::sleep(NOTICE);
+            }
+        }
+        explain(error, &self.reader)
+    }
+}
+
+/// How often, and how long after each other, the service is asked whether a card is still there.
+const NOTICES: u32 = 20;
+const NOTICE: std::time::Duration = std::time::Duration::from_millis(100);
+
 impl Target for Pcsc {
     fn describe(&self) -> String {
         format!("card in reader {:?}", self.reader)
@@ -68,9 +88,10 @@ impl Target for Pcsc {
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
         let mut buffer = vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED];
-        let response = self.card.transmit(command, &mut buffer);
-        let response = response.map_err(|error| explain(error, &self.reader))?;
-        Ok(response.to_vec())
+        match self.card.transmit(command, &mut buffer) {
+            Ok(response) => Ok(response.to_vec()),
+            Err(error) => Err(self.why(error)),
+        }
     }
 
     fn reset(&mut self) -> Result<(), TransportError> {

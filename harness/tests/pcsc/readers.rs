@@ -6,8 +6,10 @@ use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
-use hsm2_emulator::transport::{Endpoint, Stopper, Timing, serve};
+use hsm2_emulator::transport::{Endpoint, Stopper, Timing, VirtualCard, serve};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use tempfile::TempDir;
 
@@ -18,7 +20,9 @@ const PORT: u16 = 35963;
 pub(crate) struct Readers {
     stopper: Stopper,
     cards: Vec<JoinHandle<()>>,
-    _pcscd: Daemon,
+    /// Commands that reached the cards.
+    commands: Arc<AtomicUsize>,
+    pcscd: Option<Daemon>,
     _directory: TempDir,
 }
 
@@ -28,17 +32,20 @@ impl Readers {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let pcscd = start_pcscd(directory.path(), 2);
         let (stopper, stop) = Stopper::new();
+        let commands = Arc::new(AtomicUsize::new(0));
         let cards = (0..count).zip(PORT..).map(|(number, port)| {
             let stop = stop.clone();
+            let commands = Arc::clone(&commands);
             std::thread::spawn(move || {
                 let serial = Serial::new(&format!("PCSC{number}")).expect("a serial");
-                let mut card = Card::personalise(
+                let card = Card::personalise(
                     &NITROKEY_HSM2,
                     &serial,
                     Box::new(EphemeralStore::default()),
                     Box::new(CardRng::from_seed([number; 32])),
                 )
                 .expect("a card");
+                let mut card = Counted { card, commands };
                 let address = SocketAddr::from(([127, 0, 0, 1], port));
                 let endpoint = Endpoint::Connect(vec![address]);
                 serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).expect("an endpoint");
@@ -51,9 +58,61 @@ impl Readers {
         Self {
             stopper,
             cards,
-            _pcscd: pcscd,
+            commands,
+            pcscd: Some(pcscd),
             _directory: directory,
         }
+    }
+}
+
+impl Readers {
+    /// Waits until so many commands have reached the cards.
+    pub(crate) fn await_commands(&self, count: usize) {
+        await_condition("commands to reach the cards", || {
+            self.commands.load(Ordering::Relaxed) >= count
+        });
+    }
+
+    /// Takes all cards out of their readers.
+    pub(crate) fn remove_cards(&mut self) {
+        self.stopper.stop();
+        for card in self.cards.drain(..) {
+            drop(card.join());
+        }
+    }
+
+    /// Ends the service.
+    pub(crate) fn stop_service(&mut self) {
+        drop(self.pcscd.take());
+    }
+}
+
+/// A card that counts its commands.
+struct Counted {
+    card: Card,
+    commands: Arc<AtomicUsize>,
+}
+
+impl VirtualCard for Counted {
+    fn atr(&self) -> &[u8] {
+        self.card.atr()
+    }
+
+    fn power_on(&mut self) {
+        self.card.power_on();
+    }
+
+    fn power_off(&mut self) {
+        self.card.power_off();
+    }
+
+    fn reset(&mut self) {
+        self.card.reset();
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
+        self.commands.fetch_add(1, Ordering::Relaxed);
+        self.card.transmit(command)
     }
 }
 

@@ -138,6 +138,69 @@ function matrix() {
   return grid;
 }
 
+// Fields of TLV data: what each tag is called where a card uses it.
+const TAGS = {
+  "6F": "file control information", "62": "file control parameters", "80": "size, or a first field", "81": "first number, PIN or X", "82": "second number, SO-PIN or Y",
+  "83": "file or key name", "84": "application name", "85": "proprietary", "86": "public point", "87": "cofactor", "91": "algorithms or tries", "92": "key domain or shares",
+  "97": "slots for key domains", "A5": "proprietary template", "53": "content", "54": "offset", "42": "authority", "06": "algorithm", "67": "request", "7F21": "certificate",
+  "7F4E": "certificate body", "7F49": "public key", "7F4C": "role", "5F20": "holder", "5F24": "valid until", "5F25": "valid from", "5F29": "profile", "5F37": "signature",
+  "7C": "authentication data", "30": "sequence", "02": "number", "04": "bytes",
+};
+
+// Elements of TLV data, or nothing when it is none; stars are bytes like any other.
+function elements(hex) {
+  const list = [];
+  let at = 0;
+  const take = (count) => {
+    const part = hex.slice(at, at + 2 * count);
+    at += 2 * count;
+    return part.length === 2 * count ? part : null;
+  };
+  while (at < hex.length) {
+    let tag = take(1);
+    if (!tag || tag.includes("*") || tag === "00" || tag === "FF") return null;
+    if ((parseInt(tag, 16) & 0x1f) === 0x1f) {
+      const more = take(1);
+      if (!more || more.includes("*")) return null;
+      tag += more;
+    }
+    const first = take(1);
+    let length = parseInt(first, 16);
+    if (length === 0x81 || length === 0x82) length = parseInt(take(length - 0x80), 16);
+    if (!(length >= 0 && length <= 65535) || length === 0x80) return null;
+    const value = take(length);
+    if (value === null) return null;
+    const inner = parseInt(tag.slice(0, 2), 16) & 0x20 ? elements(value) : null;
+    list.push({ tag, value, inner });
+  }
+  return list.length ? list : null;
+}
+
+const printable = (hex) => {
+  const codes = (hex.match(/../g) || []).map((pair) => (pair === "**" ? -1 : parseInt(pair, 16)));
+  return codes.length > 3 && codes.every((code) => code >= 0x20 && code < 0x7f) ? ` "${String.fromCharCode(...codes)}"` : "";
+};
+
+function tree(list) {
+  return make("ul", { class: "tlv" }, ...list.map(({ tag, value, inner }) => make("li", {},
+    make("b", {}, tag), ` ${TAGS[tag] || ""} `, make("span", { class: "faint" }, `${value.length / 2} bytes`),
+    inner ? tree(inner) : make("pre", {}, bytes(value) + printable(value)))));
+}
+
+// Data of a command, its lengths taken off; and the length that it expects.
+function body(command) {
+  const rest = command.slice(8);
+  const number = (from, to) => parseInt(rest.slice(from, to), 16);
+  if (rest.length <= 2) return { data: "", le: rest };
+  if (rest.startsWith("00") && rest.length > 6) {
+    const length = 2 * number(2, 6);
+    return rest.length >= 6 + length ? { data: rest.slice(6, 6 + length), le: rest.slice(6 + length) } : { data: rest, le: "" };
+  }
+  if (rest.startsWith("00")) return { data: "", le: rest };
+  const length = 2 * number(0, 2);
+  return rest.length >= 2 + length ? { data: rest.slice(2, 2 + length), le: rest.slice(2 + length) } : { data: rest, le: "" };
+}
+
 // One exchange: the command in words, and on a click every field of it.
 function exchange(said, number, culprit) {
   const what = said.event || [said.name, ...(said.details || [])].join(", ");
@@ -150,8 +213,20 @@ function exchange(said, number, culprit) {
   };
   const [cla, ins, p1, p2] = (said.command || "").match(/../g) || [];
   if (p2) line("header", `CLA ${cla}  INS ${ins}  P1 ${p1}  P2 ${p2}`);
-  line("command", bytes(said.command));
-  line("response", bytes((said.response || "").slice(0, -4)));
+  const data = (name, hex) => {
+    if (!hex) return;
+    const fields = elements(hex);
+    table.append(make("tr", {}, make("td", {}, name), make("td", { class: fields ? "decoded" : "" },
+      fields ? tree(fields) : make("pre", {}, bytes(hex) + printable(hex)))));
+  };
+  if (p2) {
+    const { data: sent, le } = body(said.command);
+    data(`data, ${sent.length / 2} bytes`, sent);
+    if (le) line("expects", /^0+$/.test(le) ? "as much as comes" : `${parseInt(le, 16)} bytes`);
+  }
+  const answer = (said.response || "").slice(0, -4);
+  data(`answer, ${answer.length / 2} bytes`, answer);
+  if (!said.event) line("raw", `${bytes(said.command)}\n${bytes(said.response)}`);
   line("status", `${said.status || "none"} ${said.meaning || ""}`);
   line("took", `${said.micros} µs`);
   line("guard", said.guard);
@@ -226,7 +301,8 @@ function slots(card) {
       dkek: domain.check_value ? `DKEK ${domain.check_value}` : `DKEK, ${domain.outstanding} of ${domain.shares} shares to come`,
       xkek: `XKEK, group ${(domain.group || "").slice(0, 8)}…${domain.check_value ? "" : ", no KEK yet"}`,
     }[domain.kind] || "empty"),
-    kek: domain.check_value, keys: folded(keys(domain.slot)),
+    // Cards of a group share it before they have agreed on a KEK.
+    kek: domain.group || domain.check_value, keys: folded(keys(domain.slot)),
   }));
   const free = keys(null);
   if (free.length) list.push({ label: "no domain: stays on the card", keys: folded(free) });
@@ -283,8 +359,8 @@ function draw(cards) {
   picture.setAttribute("width", width);
   const routes = [...shared.values()].filter((slots) => slots.length > 1).length;
   const caption = routes
-    ? "A line joins slots that hold the same KEK: keys of these slots can travel, wrapped, from one card to the other."
-    : "No two slots share a KEK: no key can travel from one to the other.";
+    ? "A line joins slots that hold the same KEK, or belong to one group: keys of these slots can travel, wrapped, from one card to the other, unless their list of algorithms lacks 92."
+    : "No two slots share a KEK or a group: no key can travel from one to the other.";
   return make("section", {}, make("h2", {}, "Key domains"), make("figure", {}, picture, make("figcaption", { class: "faint" }, caption)));
 }
 
