@@ -479,9 +479,11 @@ fn parse_ec_public_key(content: &[u8], inherited: Option<Curve>) -> Result<EcPub
     let point = reader.expect(0x86)?.value;
     let cofactor = reader.optional(0x87)?.map(|element| element.value);
     reader.finish()?;
-    let curve = match curve {
-        None => inherited,
-        Some((p, a, b, g, n)) => Curve::from_parameters(p, a, b, g, n, cofactor),
+    let curve = match (curve, cofactor) {
+        (None, None) => inherited,
+        // A cofactor belongs to parameters; it cannot be inherited in part.
+        (None, Some(_)) => None,
+        (Some((p, a, b, g, n)), cofactor) => Curve::from_parameters(p, a, b, g, n, cofactor),
     }
     .ok_or(Error::PublicKey)?;
     crypto::ec::check_point(curve, point).map_err(|_| Error::PublicKey)?;

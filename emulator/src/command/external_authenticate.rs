@@ -22,10 +22,12 @@ use crate::status::StatusWord;
 /// | 6A86 | P1P2 is not 0000 |
 /// | 6700 | no data field |
 /// | 6D00 | INITIALIZE set up no public key authentication |
-/// | 6985 | keys are still to be registered, no custodian's key is selected, or there is no challenge |
+/// | 6985 | keys are still to be registered, no custodian's key is selected, or there is no challenge of 8 bytes |
 /// | 6300 | the signature does not verify |
 ///
-/// Source: the vendor for 6300 and for what is signed.
+/// Source: the vendor for 6300, for what is signed and for the challenge of 8 bytes. That any other
+/// length is as good as none is (inferred): a short challenge would come again, and with it the
+/// signature that was once made over it.
 #[derive(Debug)]
 pub(super) struct ExternalAuthenticate {
     signature: Vec<u8>,
@@ -52,6 +54,7 @@ impl Command for ExternalAuthenticate {
             .session
             .challenge
             .take()
+            .filter(|challenge| challenge.len() == CHALLENGE)
             .ok_or(StatusWord::ConditionsNotSatisfied)?;
         let custodian = card.memory.custodian(index)?;
         if !card.custodian_signed(custodian, challenge.expose(), &self.signature)? {
@@ -61,3 +64,6 @@ impl Command for ExternalAuthenticate {
         Ok(Response::done())
     }
 }
+
+/// Length of the challenge that custodians answer, in bytes.
+const CHALLENGE: usize = 8;

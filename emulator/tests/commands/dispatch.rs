@@ -9,6 +9,13 @@ fn no_command_works_before_the_applet_is_selected_or_with_the_other_class() {
     let mut reader = Reader::initialised();
     for entry in COMMANDS {
         let other = 0x80 ^ entry.cla;
+        // VERIFY is one command for PINs and one for templates.
+        if COMMANDS
+            .iter()
+            .any(|known| (known.cla, known.ins) == (other, entry.ins))
+        {
+            continue;
+        }
         let answer = reader.send_bytes(&[other, entry.ins, 0, 0]);
         assert_eq!(answer.status, 0x6E00, "{entry:?}");
     }

@@ -19,21 +19,36 @@ pub(crate) struct Custodian {
 }
 
 impl Custodian {
-    fn new(serial: &str, name: &'static [u8], curve: Curve) -> Self {
+    pub(crate) fn new(serial: &str, name: &'static [u8], curve: Curve) -> Self {
+        let domain = curve.parameters();
+        let key = Writer::new()
+            .element(0x06, &[4, 0, 0x7F, 0, 7, 2, 2, 2, 2, 3])
+            .element(0x81, domain.p)
+            .element(0x82, domain.a)
+            .element(0x83, domain.b)
+            .element(0x84, domain.g)
+            .element(0x85, domain.n)
+            .into_vec();
+        Self::with_key(serial, name, curve, &key)
+    }
+
+    /// A custodian whose key is RSA-1024; it never signs here.
+    pub(crate) fn with_rsa(serial: &str, name: &'static [u8]) -> Self {
+        let key = Writer::new()
+            .element(0x06, &[4, 0, 0x7F, 0, 7, 2, 2, 2, 1, 2])
+            .element(0x82, &[1, 0, 1])
+            .element(0x02, &[4, 0])
+            .into_vec();
+        Self::with_key(serial, name, Curve::BrainpoolP256r1, &key)
+    }
+
+    fn with_key(serial: &str, name: &'static [u8], curve: Curve, key: &[u8]) -> Self {
         let mut reader = Reader::named(serial);
         assert_eq!(reader.initialise(""), 0x9000);
-        let domain = curve.parameters();
         let template = Writer::new()
             .element(0x5F29, &[0])
             .element(0x42, b"UTCA00001")
-            .nested(0x7F49, |key| {
-                key.element(0x06, &[4, 0, 0x7F, 0, 7, 2, 2, 2, 2, 3])
-                    .element(0x81, domain.p)
-                    .element(0x82, domain.a)
-                    .element(0x83, domain.b)
-                    .element(0x84, domain.g)
-                    .element(0x85, domain.n)
-            })
+            .element(0x7F49, key)
             .element(0x5F20, name)
             .into_vec();
         reader.ok(&format!("00 46 01 00 {}", lc_data(&template)));
@@ -53,8 +68,16 @@ impl Custodian {
         answer.data
     }
 
-    /// Presents the custodian's chain, and selects the key of the device.
-    fn present_chain(&mut self, card: &mut Reader) {
+    /// Presents the custodian's chain and request; returns the word of the registration.
+    pub(crate) fn register_at(&mut self, card: &mut Reader, form: &str) -> u16 {
+        self.present_chain(card);
+        let request = self.request();
+        card.send(&format!("{form} {} 0000", lc_data(&request)))
+            .status
+    }
+
+    /// Has the card verify the chain of the custodian's card, whose key is selected afterwards.
+    pub(crate) fn present_chain(&mut self, card: &mut Reader) {
         let chain = self.file("2F02");
         let mut chain = hsm2_emulator::tlv::Reader::new(&chain);
         let device = chain.expect(0x7F21).unwrap().value;
@@ -67,16 +90,8 @@ impl Custodian {
         card.ok(&select_key("B6", &holder));
     }
 
-    /// Presents the custodian's chain and request; returns the word of the registration.
-    fn register_at(&mut self, card: &mut Reader, form: &str) -> u16 {
-        self.present_chain(card);
-        let request = self.request();
-        card.send(&format!("{form} {} 0000", lc_data(&request)))
-            .status
-    }
-
     /// Content of the custodian's request, without the frame 67.
-    fn request(&mut self) -> Vec<u8> {
+    pub(crate) fn request(&mut self) -> Vec<u8> {
         let request = self.file("CE01");
         hsm2_emulator::tlv::Reader::new(&request)
             .expect(0x67)
@@ -86,7 +101,7 @@ impl Custodian {
     }
 
     /// Signs what this card asks for; the signature is plain.
-    fn sign(&mut self, device_name: &[u8], challenge: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&mut self, device_name: &[u8], challenge: &[u8]) -> Vec<u8> {
         let message = [device_name, challenge].concat();
         let der = self
             .reader
@@ -112,7 +127,7 @@ pub(crate) fn select_key(purpose: &str, name: &[u8]) -> String {
     format!("00 22 81 {purpose} {}", lc_data(&object))
 }
 
-fn custodians() -> [Custodian; 3] {
+pub(crate) fn custodians() -> [Custodian; 3] {
     [
         ("CUSTODIA1", &b"ZZCUSTOD100001"[..]),
         ("CUSTODIA2", b"ZZCUSTOD200001"),

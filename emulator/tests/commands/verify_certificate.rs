@@ -295,6 +295,33 @@ fn an_issuer_cannot_certify_itself_into_a_loop() {
 }
 
 #[test]
+fn the_oldest_of_seventeen_certificates_is_forgotten() {
+    let name = |number: usize| format!("ZZNEWKEY{number:05}").into_bytes();
+    let mut reader = Reader::virgin();
+    reader.ok(&select_key("B6", ROOT));
+    let mut learn = |number: usize| {
+        let fields = fields(ROOT, &name(number), 0x80, &some_key());
+        reader.ok(&verify(&signed(&body(&fields), &root_key())));
+    };
+    (0..16).for_each(&mut learn);
+    // What is verified again takes its own place.
+    learn(15);
+    let known = |reader: &mut Reader, number: usize| {
+        let answer = reader.send(&select_key("B6", &name(number)));
+        // Only the root certifies here.
+        reader.ok(&select_key("B6", ROOT));
+        answer.status
+    };
+    assert_eq!(known(&mut reader, 0), 0x9000);
+    let fields = fields(ROOT, &name(16), 0x80, &some_key());
+    reader.ok(&verify(&signed(&body(&fields), &root_key())));
+    assert_eq!(known(&mut reader, 0), 0x6A88);
+    for number in 1..=16 {
+        assert_eq!(known(&mut reader, number), 0x9000, "{number}");
+    }
+}
+
+#[test]
 fn a_chain_with_a_gap_ends_at_the_gap() {
     let chain = Chain::new();
     let mut reader = Reader::virgin();
@@ -317,7 +344,12 @@ fn dates_are_read_and_not_compared() {
     expired[5].1 = vec![0, 1, 0, 1, 0, 1];
     expired[6].1 = vec![0, 2, 0, 1, 0, 1];
     reader.ok(&verify(&signed(&body(&expired), &root_key())));
-    for date in [vec![2, 4, 0, 1, 0], vec![2, 4, 0, 1, 0, 10], vec![]] {
+    for date in [
+        vec![2, 4, 0, 1, 0],
+        vec![2, 4, 0, 1, 0, 10],
+        vec![2, 4, 0, 1, 0, 1, 0],
+        vec![],
+    ] {
         let mut malformed = fields(ROOT, b"ZZEXPIRED00002", 0x80, &some_key());
         malformed[5].1 = date;
         let certificate = signed(&body(&malformed), &root_key());
@@ -361,9 +393,27 @@ fn every_field_is_there_once_and_in_its_place() {
             refused(format!("a name of {length} bytes"), &long, 0x6A80);
         }
     }
-    let mut profile = good.clone();
-    profile[0].1 = vec![1];
-    refused("another profile".into(), &profile, 0x6A80);
+    for other in [vec![1], vec![], vec![0, 0], vec![0; 200]] {
+        let mut profile = good.clone();
+        let name = format!("profile {other:?}");
+        profile[0].1 = other;
+        refused(name, &profile, 0x6A80);
+    }
+    for (name, template) in [
+        ("no byte of a role", "06 0B 2B0601040181C31F030101 53 00"),
+        ("the role first", "53 01 80 06 0B 2B0601040181C31F030101"),
+        ("a role of nothing", "53 01 80"),
+        ("no role", "06 0B 2B0601040181C31F030101"),
+        (
+            "two roles",
+            "06 0B 2B0601040181C31F030101 53 01 80 53 01 80",
+        ),
+        ("an empty template", ""),
+    ] {
+        let mut role = good.clone();
+        role[4].1 = bytes(template);
+        refused(name.into(), &role, 0x6A80);
+    }
     let mut role = good.clone();
     role[4].1 = bytes("06 0B 2B0601040181C31F030101 53 01 40");
     refused("an unknown role".into(), &role, 0x6A80);
@@ -389,7 +439,21 @@ fn the_key_is_a_point_of_a_curve_that_the_card_has() {
     let mut off = point.clone();
     off[64] ^= 1;
     let other = Curve::Secp256r1.parameters();
-    let rows: [(&str, Vec<u8>); 12] = [
+    let with_cofactor = |parameters: &[u8], cofactor: &[u8]| {
+        let mut key = key_content(parameters, &point);
+        key.extend(Writer::new().element(0x87, cofactor).into_vec());
+        key
+    };
+    let rows: [(&str, Vec<u8>); 18] = [
+        ("a cofactor without parameters", with_cofactor(&[], &[1])),
+        ("another cofactor alone", with_cofactor(&[], &[2])),
+        ("cofactor 2", with_cofactor(&domain(&|_| {}), &[2])),
+        ("cofactor 0", with_cofactor(&domain(&|_| {}), &[0])),
+        ("no cofactor in 87", with_cofactor(&domain(&|_| {}), &[])),
+        (
+            "a byte long",
+            key_content(&[], &[&point[..], &[0]].concat()),
+        ),
         ("off the curve", key_content(&[], &off)),
         ("of another curve", key_content(&[], other.g)),
         ("infinity", key_content(&[], &[0])),
@@ -435,12 +499,11 @@ fn the_key_is_a_point_of_a_curve_that_the_card_has() {
         );
         reader.refuses(&[(name, &verify(&certificate), 0x6A80)]);
     }
-    let key = key_content(&domain(&|_| {}), &point);
-    let good = signed(
-        &body(&fields(ROOT, b"ZZNEWKEY00001", 0x80, &key)),
-        &root_key(),
-    );
-    reader.ok(&verify(&good));
+    let good = domain(&|_| {});
+    for key in [key_content(&good, &point), with_cofactor(&good, &[1])] {
+        let fields = fields(ROOT, b"ZZNEWKEY00001", 0x80, &key);
+        reader.ok(&verify(&signed(&body(&fields), &root_key())));
+    }
 }
 
 #[test]
