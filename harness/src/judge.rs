@@ -1,6 +1,6 @@
 //! The independent judge: OpenSSL, which shares no code with the virtual card.
 //!
-//! It knows all thirteen curves, and every RSA padding and symmetric algorithm of the card. Nothing
+//! It knows all nineteen curves, and every RSA padding and symmetric algorithm of the card. Nothing
 //! here is constant time or holds a secret that matters.
 
 use openssl::bn::{BigNum, BigNumContext};

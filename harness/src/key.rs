@@ -34,7 +34,7 @@ impl KeyError {
 pub enum Key {
     /// RSA, 1024 to 4096 bits.
     Rsa(RsaKey),
-    /// EC on one of the thirteen curves.
+    /// EC on one of the nineteen curves.
     Ec(EcKey),
     /// AES of 128, 192 or 256 bits.
     Aes(Secret),

@@ -18,7 +18,8 @@ use crate::status::StatusWord;
 ///
 /// | word | when |
 /// |---|---|
-/// | 6A86 | P1P2 is none of these |
+/// | 6A86 | P1 is not 00 |
+/// | 6E00 | P2 is no template: PINs are presented under class 00 |
 /// | 6A88 | always: there is no such template |
 ///
 /// Source: hosts of cards without a fingerprint reader expect 6A82 or 6A88; 6A88 is what the status
@@ -30,7 +31,8 @@ impl Command for VerifyTemplate {
     fn parse(apdu: &CommandApdu<'_>, _: &Profile) -> Result<Self, StatusWord> {
         match (apdu.p1, apdu.p2) {
             (0x00, 0x85 | 0x86) => Ok(Self),
-            _ => Err(StatusWord::IncorrectP1P2),
+            (_, 0x85 | 0x86) => Err(StatusWord::IncorrectP1P2),
+            _ => Err(StatusWord::ClassNotSupported),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The thirteen curves a key may lie on, and their domain parameters.
+//! The nineteen curves a key may lie on, and their domain parameters.
 //!
 //! Source: SEC 2 version 2.0 (secp*, of which 192-bit curves are from version 1.0) and RFC 5639
 //! (brainpool*).
@@ -12,6 +12,10 @@ mod parameters;
 use parameters::*;
 
 /// A named elliptic curve in short Weierstrass form over a prime field, of prime order.
+///
+/// As every order is prime and every cofactor 1, all points of a curve but the neutral one generate
+/// all of it. A point of small order can only be one that is not on the curve, and those are refused
+/// wherever a point comes in.
 ///
 /// Stored in the card file as the position of the variant: the order is fixed, new curves go to
 /// the end.
@@ -43,6 +47,18 @@ pub enum Curve {
     BrainpoolP384r1,
     /// RFC 5639, section 3.7.
     BrainpoolP512r1,
+    /// RFC 5639, section 3.2: the twisted curve of the same order, with a = -3.
+    BrainpoolP192t1,
+    /// RFC 5639, section 3.3: the twisted curve of the same order, with a = -3.
+    BrainpoolP224t1,
+    /// RFC 5639, section 3.4: the twisted curve of the same order, with a = -3.
+    BrainpoolP256t1,
+    /// RFC 5639, section 3.5: the twisted curve of the same order, with a = -3.
+    BrainpoolP320t1,
+    /// RFC 5639, section 3.6: the twisted curve of the same order, with a = -3.
+    BrainpoolP384t1,
+    /// RFC 5639, section 3.7: the twisted curve of the same order, with a = -3.
+    BrainpoolP512t1,
 }
 
 /// Domain parameters as a public key template carries them: unsigned big endian, full width.
@@ -64,7 +80,7 @@ pub struct DomainParameters {
 
 impl Curve {
     /// All curves, in the order of the variants.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Secp192r1,
         Self::Secp224r1,
         Self::Secp256r1,
@@ -78,6 +94,12 @@ impl Curve {
         Self::BrainpoolP320r1,
         Self::BrainpoolP384r1,
         Self::BrainpoolP512r1,
+        Self::BrainpoolP192t1,
+        Self::BrainpoolP224t1,
+        Self::BrainpoolP256t1,
+        Self::BrainpoolP320t1,
+        Self::BrainpoolP384t1,
+        Self::BrainpoolP512t1,
     ];
 
     /// The usual name, as OpenSSL and OpenSC spell it.
@@ -97,6 +119,12 @@ impl Curve {
             Self::BrainpoolP320r1 => "brainpoolP320r1",
             Self::BrainpoolP384r1 => "brainpoolP384r1",
             Self::BrainpoolP512r1 => "brainpoolP512r1",
+            Self::BrainpoolP192t1 => "brainpoolP192t1",
+            Self::BrainpoolP224t1 => "brainpoolP224t1",
+            Self::BrainpoolP256t1 => "brainpoolP256t1",
+            Self::BrainpoolP320t1 => "brainpoolP320t1",
+            Self::BrainpoolP384t1 => "brainpoolP384t1",
+            Self::BrainpoolP512t1 => "brainpoolP512t1",
         }
     }
 
@@ -117,6 +145,12 @@ impl Curve {
             Self::BrainpoolP320r1 => &BRAINPOOLP320R1,
             Self::BrainpoolP384r1 => &BRAINPOOLP384R1,
             Self::BrainpoolP512r1 => &BRAINPOOLP512R1,
+            Self::BrainpoolP192t1 => &BRAINPOOLP192T1,
+            Self::BrainpoolP224t1 => &BRAINPOOLP224T1,
+            Self::BrainpoolP256t1 => &BRAINPOOLP256T1,
+            Self::BrainpoolP320t1 => &BRAINPOOLP320T1,
+            Self::BrainpoolP384t1 => &BRAINPOOLP384T1,
+            Self::BrainpoolP512t1 => &BRAINPOOLP512T1,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Elliptic curve keys: generation, ECDSA and Diffie-Hellman on the thirteen curves.
+//! Elliptic curve keys: generation, ECDSA and Diffie-Hellman on the nineteen curves.
 //!
 //! Operations on a private key take time that does not depend on it. All numbers are unsigned big
 //! endian at full width, all points are 04‖x‖y; compressed points are refused.
@@ -37,6 +37,12 @@ fn operations(curve: Curve) -> &'static dyn Operations {
         Curve::BrainpoolP320r1 => &On::<custom::brainpoolp320r1::BrainpoolP320r1>::ARITHMETIC,
         Curve::BrainpoolP384r1 => &On::<bp384::BrainpoolP384r1>::ARITHMETIC,
         Curve::BrainpoolP512r1 => &On::<custom::brainpoolp512r1::BrainpoolP512r1>::ARITHMETIC,
+        Curve::BrainpoolP192t1 => &On::<custom::brainpoolp192t1::BrainpoolP192t1>::ARITHMETIC,
+        Curve::BrainpoolP224t1 => &On::<custom::brainpoolp224t1::BrainpoolP224t1>::ARITHMETIC,
+        Curve::BrainpoolP256t1 => &On::<bp256::BrainpoolP256t1>::ARITHMETIC,
+        Curve::BrainpoolP320t1 => &On::<custom::brainpoolp320t1::BrainpoolP320t1>::ARITHMETIC,
+        Curve::BrainpoolP384t1 => &On::<bp384::BrainpoolP384t1>::ARITHMETIC,
+        Curve::BrainpoolP512t1 => &On::<custom::brainpoolp512t1::BrainpoolP512t1>::ARITHMETIC,
     }
 }
 

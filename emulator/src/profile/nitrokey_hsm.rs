@@ -51,7 +51,7 @@ pub(super) const PROFILE: Profile = Profile {
 
 /// Curves of up to 320 bits. The vendor names curves of up to 521 bits for 3.0; one user reports
 /// secp521r1 working on 2.5. (inferred)
-const SMALL_CURVES: [Curve; 9] = [
+const SMALL_CURVES: [Curve; 13] = [
     Curve::Secp192r1,
     Curve::Secp224r1,
     Curve::Secp256r1,
@@ -61,4 +61,8 @@ const SMALL_CURVES: [Curve; 9] = [
     Curve::BrainpoolP224r1,
     Curve::BrainpoolP256r1,
     Curve::BrainpoolP320r1,
+    Curve::BrainpoolP192t1,
+    Curve::BrainpoolP224t1,
+    Curve::BrainpoolP256t1,
+    Curve::BrainpoolP320t1,
 ];

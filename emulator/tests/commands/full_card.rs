@@ -14,7 +14,10 @@ fn used(reader: &Reader) -> usize {
 
 /// A card whose memory takes no more files of the size of a block, and how many it took.
 fn full() -> (Reader, u16) {
-    let mut reader = Reader::initialised();
+    filled(Reader::initialised())
+}
+
+fn filled(mut reader: Reader) -> (Reader, u16) {
     for id in 0xCA00..=0xCAFF {
         let answer = reader.send(&update(id, 0, &BLOCK));
         if answer.status != 0x9000 {
@@ -83,6 +86,20 @@ fn what_is_deleted_can_be_used_again() {
         reader.ok(&format!("00 E4 02 80 02 {id:04X}"));
     }
     assert_eq!(used(&reader), used(&Reader::initialised()));
+}
+
+#[test]
+fn a_key_that_cannot_be_kept_is_not_derived() {
+    let mut reader = Reader::initialised();
+    reader.ok(&generate_ec(1, b"UTCA00001", "91 02 9870"));
+    let (mut reader, count) = filled(reader);
+    // Until not even an empty file fits.
+    for (id, length) in (0xCB00..).zip([500, 200, 100, 50, 20, 10, 5, 2, 0, 0]) {
+        reader.send(&update(id, 0, &BLOCK[..length]));
+    }
+    reader.refuses(&[("DERIVE EC KEY", "80 76 01 02 02 9801", 0x6A84)]);
+    reader.ok(&format!("00 E4 02 00 02 {:04X}", 0xCA00 + count - 1));
+    reader.ok("80 76 01 02 02 9801");
 }
 
 #[test]

@@ -94,7 +94,17 @@ fn every_refusal_has_its_word() {
     let point = object(0x80, &own_point());
     let command = |data: &[u8], le: &str| format!("00 86 00 00 {} {le}", lc_data(data));
     let good = object(0x7C, &point);
-    let rows: [(&str, String, u16); 10] = [
+    let rows: [(&str, String, u16); 12] = [
+        (
+            "P1 01",
+            command(&good, "00").replacen("86 00", "86 01", 1),
+            0x6A86,
+        ),
+        (
+            "P2 01",
+            command(&good, "00").replacen("86 00 00", "86 00 01", 1),
+            0x6A86,
+        ),
         ("no data", "00 86 00 00".into(), 0x6700),
         ("no Le", command(&good, ""), 0x6700),
         ("Le a byte short", command(&good, "15"), 0x6700),

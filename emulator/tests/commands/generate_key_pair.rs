@@ -161,6 +161,72 @@ fn keys_outlast_the_process() {
 }
 
 #[test]
+fn domain_parameters_are_all_of_one_curve_each_once_and_in_order() {
+    let mut card = Bench::new(1, "97 01 02");
+    let other = Curve::Secp256r1.parameters();
+    let domain = Curve::BrainpoolP256r1.parameters();
+    let good: Vec<(u16, Vec<u8>)> = vec![
+        (0x06, bytes("04007F00070202020203")),
+        (0x81, domain.p.to_vec()),
+        (0x82, domain.a.to_vec()),
+        (0x83, domain.b.to_vec()),
+        (0x84, domain.g.to_vec()),
+        (0x85, domain.n.to_vec()),
+        (0x87, vec![1]),
+    ];
+    let command = |fields: &[(u16, Vec<u8>)]| {
+        let key = fields.iter();
+        let key = key.fold(Writer::new(), |key, (tag, value)| key.element(*tag, value));
+        generate_command(2, &template(&key.into_vec(), ""))
+    };
+    let mut rows = Vec::new();
+    for (at, foreign) in [other.p, other.a, other.b, other.g, other.n]
+        .into_iter()
+        .enumerate()
+    {
+        let tag = 0x81 + at;
+        let mut one = good.clone();
+        one[1 + at].1 = foreign.to_vec();
+        rows.push((format!("{tag:02X} of another curve"), one));
+        let mut all_but_one = good.clone();
+        for (field, value) in all_but_one[1..]
+            .iter_mut()
+            .zip([other.p, other.a, other.b, other.g, other.n])
+        {
+            field.1 = value.to_vec();
+        }
+        all_but_one[1 + at] = good[1 + at].clone();
+        rows.push((format!("all but {tag:02X} of another curve"), all_but_one));
+        let mut flipped = good.clone();
+        *flipped[1 + at].1.last_mut().unwrap() ^= 1;
+        rows.push((format!("a bit of {tag:02X}"), flipped));
+        let mut missing = good.clone();
+        missing.remove(1 + at);
+        rows.push((format!("no {tag:02X}"), missing));
+        let mut doubled = good.clone();
+        doubled.insert(1 + at, good[1 + at].clone());
+        rows.push((format!("{tag:02X} twice"), doubled));
+        let mut swapped = good.clone();
+        swapped.swap(1 + at, 2 + at);
+        rows.push((format!("{tag:02X} too late"), swapped));
+    }
+    for cofactor in [&[][..], &[0], &[2], &[0, 1]] {
+        let mut changed = good.clone();
+        changed[6].1 = cofactor.to_vec();
+        rows.push((format!("cofactor {cofactor:?}"), changed));
+    }
+    rows.push((
+        "a cofactor alone".into(),
+        vec![good[0].clone(), good[6].clone()],
+    ));
+    rows.push(("no parameters".into(), vec![good[0].clone()]));
+    for (name, fields) in &rows {
+        card.refuses(&[(name, &command(fields), 0x6A80)]);
+    }
+    card.ok(&command(&good));
+}
+
+#[test]
 fn refuses_each_fault_with_its_word() {
     let mut card = Bench::new(1, "97 01 02");
     card.generate_ec(1, Curve::Secp256r1, "");

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod bad_requests;
 mod change_reference_data;
 mod channel;
 mod decipher;

@@ -324,7 +324,10 @@ fn the_oldest_generation_knows_fewer_options_and_wants_a_name() {
     let nameless = [&template[..4], &template[4 + 11..]].concat();
     let mut reader = Reader::of(profile(old));
     let option = "80 50 00 00 16 80 02 0008 81 06 363438323139 82 08 3537363231383830";
-    reader.refused(option, 0x6A80);
+    for unknown in ["0004", "0008", "000C", "0010", "0020", "0100"] {
+        let one = option.replacen("0008", unknown, 1);
+        reader.refuses(&[(unknown, &one, 0x6A80)]);
+    }
     assert_eq!(reader.initialise("93 02 01 01"), 0x6A80);
     assert_eq!(reader.initialise(""), 0x9000);
     reader.refused(&generate_command(1, &nameless), 0x6A80);

@@ -345,6 +345,29 @@ fn keys_of_other_curves_register_but_never_authenticate() {
 }
 
 #[test]
+fn without_a_pin_there_is_none_to_present_change_or_unblock() {
+    let (card, _) = &mut registered(KEYS_ONLY);
+    card.refuses(&[
+        ("VERIFY", "00 20 00 81 06 363438323139", 0x6A88),
+        (
+            "CHANGE REFERENCE DATA",
+            "00 24 00 81 0C 363438323139 313131313131",
+            0x6A88,
+        ),
+        (
+            "RESET RETRY COUNTER, new PIN",
+            "00 2C 00 81 0E 3537363231383830 363438323139",
+            0x6A88,
+        ),
+        (
+            "RESET RETRY COUNTER",
+            "00 2C 01 81 08 3537363231383830",
+            0x6A88,
+        ),
+    ]);
+}
+
+#[test]
 fn without_it_the_commands_are_unknown() {
     let mut card = Reader::initialised();
     card.run(&[

@@ -179,6 +179,10 @@ fn rsa_4096_leaves_as_the_genuine_1099_bytes_and_d_of_513_is_refused() {
         "4096 bits, d of 512 bytes"
     );
     let content = &plain[2..2 + 2 + 512 + 2 + 512 + 2 + 3];
+    let (d, n) = (&content[2..514], &content[516..1028]);
+    let key = RsaPrivateKey::from_exponent(n, &[1, 0, 1], d).unwrap();
+    card.write_scratch(&sealed(0x06, 4096, &fields(&crt(&key))));
+    card.refuses(&[("the CRT form", "80 74 03 93", 0x6A80)]);
     assert_eq!(card.unwrap_key(3, &sealed(0x05, 4096, content)), 0x9000);
     let longer = [&[0x02, 0x01, 0x00], &content[2..]].concat();
     let longer = unwrap_command(4, &sealed(0x05, 4096, &longer));

@@ -35,6 +35,9 @@ pub(crate) fn image(memory: &Memory) -> Image {
             add(format!("PIN {reference:?}"), encoded(pin));
         }
     }
+    if let Some(pin) = memory.session_pin() {
+        add("session PIN".into(), pin.expose().to_vec());
+    }
     for index in 0..=u8::MAX {
         if let Some(domain) = memory.domain(DomainId(index)) {
             add(format!("domain {index}"), encoded(domain));

@@ -95,7 +95,7 @@ fn a_known_key_derives_what_openssl_derives() {
 #[test]
 fn every_refusal_has_its_word() {
     let mut reader = reader();
-    reader.run(&[
+    reader.refuses(&[
         ("unknown size", "00 48 05 B3", 0x6A86),
         ("number in use", "00 48 01 B0", 0x6A89),
         ("device key", "00 48 00 B0", 0x6A89),
@@ -118,21 +118,22 @@ fn every_refusal_has_its_word() {
             "80 78 02 11 10 000102030405060708090A0B0C0D0E0F 00",
             0x6A81,
         ),
-        (
-            "listed",
-            "80 78 02 10 10 000102030405060708090A0B0C0D0E0F 00",
-            0x9000,
-        ),
         ("derivation, not listed", "80 78 01 99 01 00 00", 0x6A81),
         ("signature", "80 68 01 70 01 00 00", 0x6A81),
-        ("two uses", "00 48 06 B0 06 90 04 00000002", 0x9000),
-        ("a failed use costs nothing", "80 78 06 10 01 00 00", 0x6A80),
-        ("first use", "80 78 06 18 01 00 00", 0x9000),
-        ("second use", "80 78 06 18 01 00 00", 0x9000),
-        ("no third", "80 78 06 18 01 00 00", 0x6984),
+        (
+            "unknown algorithm",
+            "80 78 01 12 10 000102030405060708090A0B0C0D0E0F 00",
+            0x6A81,
+        ),
     ]);
+    reader.ok("80 78 02 10 10 000102030405060708090A0B0C0D0E0F 00");
+    reader.ok("00 48 06 B0 06 90 04 00000002");
+    reader.refuses(&[("a failed use costs nothing", "80 78 06 10 01 00 00", 0x6A80)]);
+    reader.ok("80 78 06 18 01 00 00");
+    reader.ok("80 78 06 18 01 00 00");
+    reader.refuses(&[("no third use", "80 78 06 18 01 00 00", 0x6984)]);
     reader.log_out();
-    reader.run(&[
+    reader.refuses(&[
         ("generate without PIN", "00 48 07 B0", 0x6982),
         ("use without PIN", "80 78 01 18 01 00 00", 0x6982),
     ]);

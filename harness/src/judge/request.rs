@@ -188,6 +188,6 @@ fn read_key(mut fields: Reader<'_>) -> Result<(Public, Hash), Stop> {
     fields.expect(0x87, "the cofactor")?;
     fields.finish("the cofactor")?;
     let curve = Curve::by_equation(p, a, b)
-        .ok_or_else(|| Stop::fail("one of the thirteen curves", "another equation"))?;
+        .ok_or_else(|| Stop::fail("one of the nineteen curves", "another equation"))?;
     Ok((Public::Ec(curve.name, point), hash))
 }

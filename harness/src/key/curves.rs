@@ -1,4 +1,4 @@
-//! Domain parameters of the thirteen curves that the card knows, in hexadecimal at full width.
+//! Domain parameters of the nineteen curves that the card knows, in hexadecimal at full width.
 //!
 //! Source: SEC 2 and RFC 5639; the values agree with what OpenSSL lists for the same names.
 
@@ -71,7 +71,7 @@ fn decode(digits: &str) -> Vec<u8> {
 }
 
 /// All curves.
-pub static CURVES: [Curve; 13] = [
+pub static CURVES: [Curve; 19] = [
     Curve {
         name: "secp192r1",
         oid: "2a8648ce3d030101",
@@ -306,6 +306,112 @@ pub static CURVES: [Curve; 13] = [
             "d0d48d50d1687b93b97d5f7c6d5047406a5e688b352209bcb9f8227dde385d566332ecc0eabf",
             "a9cf7822fdf209f70024a57b1aa000c55b881f8111b2dcde494a5f485e5bca4bd88a2763aed1",
             "ca2b2fa8f0540678cd1e0f3ad80892",
+        ),
+    },
+    Curve {
+        name: "brainpoolP192t1",
+        oid: "2b2403030208010104",
+        bits: 192,
+        p: "c302f41d932a36cda7a3463093d18db78fce476de1a86297",
+        a: "c302f41d932a36cda7a3463093d18db78fce476de1a86294",
+        b: "13d56ffaec78681e68f9deb43b35bec2fb68542e27897b79",
+        n: "c302f41d932a36cda7a3462f9e9e916b5be8f1029ac4acc1",
+        g: concat!(
+            "043ae9e58c82f63c30282e1fe7bbf43fa72c446af6f4618129097e2c5667c2223a902ab5ca44",
+            "9d0084b7e5b3de7ccc01c9",
+        ),
+    },
+    Curve {
+        name: "brainpoolP224t1",
+        oid: "2b2403030208010106",
+        bits: 224,
+        p: "d7c134aa264366862a18302575d1d787b09f075797da89f57ec8c0ff",
+        a: "d7c134aa264366862a18302575d1d787b09f075797da89f57ec8c0fc",
+        b: "4b337d934104cd7bef271bf60ced1ed20da14c08b3bb64f18a60888d",
+        n: "d7c134aa264366862a18302575d0fb98d116bc4b6ddebca3a5a7939f",
+        g: concat!(
+            "046ab1e344ce25ff3896424e7ffe14762ecb49f8928ac0c76029b4d5800374e9f5143e568cd2",
+            "3f3f4d7c0d4b1e41c8cc0d1c6abd5f1a46db4c",
+        ),
+    },
+    Curve {
+        name: "brainpoolP256t1",
+        oid: "2b2403030208010108",
+        bits: 256,
+        p: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377",
+        a: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5374",
+        b: "662c61c430d84ea4fe66a7733d0b76b7bf93ebc4af2f49256ae58101fee92b04",
+        n: "a9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856a7",
+        g: concat!(
+            "04a3e8eb3cc1cfe7b7732213b23a656149afa142c47aafbc2b79a191562e1305f42d996c8234",
+            "39c56d7f7b22e14644417e69bcb6de39d027001dabe8f35b25c9be",
+        ),
+    },
+    Curve {
+        name: "brainpoolP320t1",
+        oid: "2b240303020801010a",
+        bits: 320,
+        p: "d35e472036bc4fb7e13c785ed201e065f98fcfa6f6f40def4f92b9ec7893ec28fcd412b1f1b32e27",
+        a: "d35e472036bc4fb7e13c785ed201e065f98fcfa6f6f40def4f92b9ec7893ec28fcd412b1f1b32e24",
+        b: "a7f561e038eb1ed560b3d147db782013064c19f27ed27c6780aaf77fb8a547ceb5b4fef422340353",
+        n: "d35e472036bc4fb7e13c785ed201e065f98fcfa5b68f12a32d482ec7ee8658e98691555b44c59311",
+        g: concat!(
+            "04925be9fb01afc6fb4d3e7d4990010f813408ab106c4f09cb7ee07868cc136fff3357f624a2",
+            "1bed5263ba3a7a27483ebf6671dbef7abb30ebee084e58a0b077ad42a5a0989d1ee71b1b9bc0",
+            "455fb0d2c3",
+        ),
+    },
+    Curve {
+        name: "brainpoolP384t1",
+        oid: "2b240303020801010c",
+        bits: 384,
+        p: concat!(
+            "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d",
+            "1a71874700133107ec53",
+        ),
+        a: concat!(
+            "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d",
+            "1a71874700133107ec50",
+        ),
+        b: concat!(
+            "7f519eada7bda81bd826dba647910f8c4b9346ed8ccdc64e4b1abd11756dce1d2074aa263b88",
+            "805ced70355a33b471ee",
+        ),
+        n: concat!(
+            "8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b31f166e6cac0425a7cf3ab6af6b7f",
+            "c3103b883202e9046565",
+        ),
+        g: concat!(
+            "0418de98b02db9a306f2afcd7235f72a819b80ab12ebd653172476fecd462aabffc4ff191b94",
+            "6a5f54d8d0aa2f418808cc25ab056962d30651a114afd2755ad336747f93475b7a1fca3b88f2",
+            "b6a208ccfe469408584dc2b2912675bf5b9e582928",
+        ),
+    },
+    Curve {
+        name: "brainpoolP512t1",
+        oid: "2b240303020801010e",
+        bits: 512,
+        p: concat!(
+            "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca703308717d4d9b009bc6",
+            "6842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3",
+        ),
+        a: concat!(
+            "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca703308717d4d9b009bc6",
+            "6842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f0",
+        ),
+        b: concat!(
+            "7cbbbcf9441cfab76e1890e46884eae321f70c0bcb4981527897504bec3e36a62bcdfa230497",
+            "6540f6450085f2dae145c22553b465763689180ea2571867423e",
+        ),
+        n: concat!(
+            "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870553e5c414ca9",
+            "2619418661197fac10471db1d381085ddaddb58796829ca90069",
+        ),
+        g: concat!(
+            "04640ece5c12788717b9c1ba06cbc2a6feba85842458c56dde9db1758d39c0313d82ba51735c",
+            "db3ea499aa77a7d6943a64f7a3f25fe26f06b51baa2696fa9035da5b534bd595f5af0fa2c892",
+            "376c84ace1bb4e3019b71634c01131159cae03cee9d9932184beef216bd71df2dadf86a62730",
+            "6ecff96dbb8bace198b61e00f8b332",
         ),
     },
 ];

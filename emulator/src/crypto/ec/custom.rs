@@ -249,3 +249,65 @@ custom_curve! {
             "b2dcde494a5f485e5bca4bd88a2763aed1ca2b2fa8f0540678cd1e0f3ad80892"
         ),
 }
+
+custom_curve! {
+    brainpoolp192t1, BrainpoolP192t1, "brainpoolP192t1.",
+    uint: U192, field_bytes: U24, equation: EquationAIsMinusThree,
+    p: "c302f41d932a36cda7a3463093d18db78fce476de1a86297", p_generator: 3,
+    n: "c302f41d932a36cda7a3462f9e9e916b5be8f1029ac4acc1", n_generator: 7,
+    a: "c302f41d932a36cda7a3463093d18db78fce476de1a86294",
+    b: "13d56ffaec78681e68f9deb43b35bec2fb68542e27897b79",
+    x: "3ae9e58c82f63c30282e1fe7bbf43fa72c446af6f4618129",
+    y: "097e2c5667c2223a902ab5ca449d0084b7e5b3de7ccc01c9",
+}
+
+custom_curve! {
+    brainpoolp224t1, BrainpoolP224t1, "brainpoolP224t1.",
+    uint: U256, field_bytes: U28, equation: EquationAIsMinusThree,
+    p: "00000000d7c134aa264366862a18302575d1d787b09f075797da89f57ec8c0ff", p_generator: 3,
+    n: "00000000d7c134aa264366862a18302575d0fb98d116bc4b6ddebca3a5a7939f", n_generator: 3,
+    a: "d7c134aa264366862a18302575d1d787b09f075797da89f57ec8c0fc",
+    b: "4b337d934104cd7bef271bf60ced1ed20da14c08b3bb64f18a60888d",
+    x: "6ab1e344ce25ff3896424e7ffe14762ecb49f8928ac0c76029b4d580",
+    y: "0374e9f5143e568cd23f3f4d7c0d4b1e41c8cc0d1c6abd5f1a46db4c",
+}
+
+custom_curve! {
+    brainpoolp320t1, BrainpoolP320t1, "brainpoolP320t1.",
+    uint: U384, field_bytes: U40, equation: EquationAIsMinusThree,
+    p: "0000000000000000d35e472036bc4fb7e13c785ed201e065f98fcfa6f6f40def4f92b9ec7893ec28fcd412b1f1b32e27", p_generator: 5,
+    n: "0000000000000000d35e472036bc4fb7e13c785ed201e065f98fcfa5b68f12a32d482ec7ee8658e98691555b44c59311", n_generator: 3,
+    a: "d35e472036bc4fb7e13c785ed201e065f98fcfa6f6f40def4f92b9ec7893ec28fcd412b1f1b32e24",
+    b: "a7f561e038eb1ed560b3d147db782013064c19f27ed27c6780aaf77fb8a547ceb5b4fef422340353",
+    x: "925be9fb01afc6fb4d3e7d4990010f813408ab106c4f09cb7ee07868cc136fff3357f624a21bed52",
+    y: "63ba3a7a27483ebf6671dbef7abb30ebee084e58a0b077ad42a5a0989d1ee71b1b9bc0455fb0d2c3",
+}
+
+custom_curve! {
+    brainpoolp512t1, BrainpoolP512t1, "brainpoolP512t1.",
+    uint: U512, field_bytes: U64, equation: EquationAIsMinusThree,
+    p: concat!(
+            "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330871",
+            "7d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f3"
+        ), p_generator: 2,
+    n: concat!(
+            "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870",
+            "553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069"
+        ), n_generator: 7,
+    a: concat!(
+            "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330871",
+            "7d4d9b009bc66842aecda12ae6a380e62881ff2f2d82c68528aa6056583a48f0"
+        ),
+    b: concat!(
+            "7cbbbcf9441cfab76e1890e46884eae321f70c0bcb4981527897504bec3e36a6",
+            "2bcdfa2304976540f6450085f2dae145c22553b465763689180ea2571867423e"
+        ),
+    x: concat!(
+            "640ece5c12788717b9c1ba06cbc2a6feba85842458c56dde9db1758d39c0313d",
+            "82ba51735cdb3ea499aa77a7d6943a64f7a3f25fe26f06b51baa2696fa9035da"
+        ),
+    y: concat!(
+            "5b534bd595f5af0fa2c892376c84ace1bb4e3019b71634c01131159cae03cee9",
+            "d9932184beef216bd71df2dadf86a627306ecff96dbb8bace198b61e00f8b332"
+        ),
+}

@@ -280,4 +280,10 @@ models! {
     custom::brainpoolp320r1::BrainpoolP320r1: Of<custom::brainpoolp320r1::BrainpoolP320r1>, Other;
     bp384::BrainpoolP384r1: Of<bp384::BrainpoolP384r1>, Other;
     custom::brainpoolp512r1::BrainpoolP512r1: Of<custom::brainpoolp512r1::BrainpoolP512r1>, Other;
+    custom::brainpoolp192t1::BrainpoolP192t1: Of<custom::brainpoolp192t1::BrainpoolP192t1>, MinusThree;
+    custom::brainpoolp224t1::BrainpoolP224t1: Of<custom::brainpoolp224t1::BrainpoolP224t1>, MinusThree;
+    bp256::BrainpoolP256t1: Of<bp256::BrainpoolP256t1>, MinusThree;
+    custom::brainpoolp320t1::BrainpoolP320t1: Of<custom::brainpoolp320t1::BrainpoolP320t1>, MinusThree;
+    bp384::BrainpoolP384t1: Of<bp384::BrainpoolP384t1>, MinusThree;
+    custom::brainpoolp512t1::BrainpoolP512t1: Of<custom::brainpoolp512t1::BrainpoolP512t1>, MinusThree;
 }
