@@ -4,9 +4,21 @@
 //! differ from the next in a field takes the value over from it. What no source states is marked
 //! (inferred), what is taken over only because something must be chosen, (unknown).
 //!
-//! Not told apart, as no record does: how READ BINARY ends a file before and after firmware 3.4,
-//! whose hosts only stop reading earlier, and what firmware 3.5 once answered to a status query
-//! of public key authentication beside two kinds of key domain.
+//! Not told apart:
+//!
+//! - how READ BINARY ends a file before and after firmware 3.4: no record shows a difference, hosts
+//!   only stop reading earlier;
+//! - what firmware 3.5 once answered to a status query of public key authentication beside two kinds
+//!   of key domain: one report, which nobody could repeat;
+//! - that a login is bound to the channel it was made in only from 2.0 on: whether firmware before
+//!   that has a channel at all is (unknown), so that the oldest generation binds it as well;
+//! - the flag of VERIFY, from 2.1 on, that leaves a login unbound: the manual that names it is not
+//!   public. P1 01 is accepted, as a genuine token was seen to do, and changes nothing;
+//! - that memory which is used up is reported once and then collected, and that INITIALIZE DEVICE on
+//!   a full card can answer 6A84 and succeed the second time: memory is counted exactly here, so
+//!   there is nothing to collect. Hosts that repeat the command work;
+//! - answers to reset of contactless cards and of other readers' forms: hosts look for an ATR of a
+//!   contact card, and a contactless one makes them want a channel before any PIN.
 
 mod domain_rules;
 mod nitrokey_hsm;

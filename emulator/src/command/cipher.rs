@@ -17,7 +17,7 @@ use crate::status::StatusWord;
 /// 80 78 key algorithm Lc data Le
 /// 10   CBC encipher   n·16 -> n·16      the initial vector is zero: hosts XOR theirs themselves
 /// 11   CBC decipher   n·16 -> n·16
-/// 18   CMAC           any length -> 16
+/// 18   CMAC           any length -> 16  there is no command to verify one: hosts compare
 /// 99   derive         any length -> 32  see [`kdf::derive`]; only a key that lists 99
 /// ```
 ///

@@ -262,7 +262,7 @@ fn what_cannot_be_answered_changes_nobody() {
         card.ok(&command);
     }
     card.refused("80 54 00 00 03", 0x6700);
-    assert_eq!(card.ok("80 54 00 00 04"), [2, 1, 1, 0], "the file was kept");
+    assert_eq!(card.ok("80 54 00 00 00"), [2, 1, 1, 0], "the file was kept");
     assert_eq!(card.ok("80 54 00 00 04"), [2, 1, 1, 0], "and is used up");
     assert_eq!(two.register_at(&mut card, "80 54 00 00"), 0x9000);
     card.log_out();

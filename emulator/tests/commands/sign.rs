@@ -1,4 +1,6 @@
-//! SIGN: every algorithm verified by code that the card does not use, and every refusal.
+//! SIGN: every algorithm verified, and every refusal. RSA and P-256 are verified by code that the card
+//! does not use; the other curves by the card's own arithmetic, which unit tests hold to signatures
+//! made with OpenSSL, and by OpenSSL itself in the harness.
 
 use hsm2_emulator::crypto::{Curve, EcdsaSignature, verify_prehash};
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
