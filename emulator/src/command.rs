@@ -30,7 +30,6 @@ mod unwrap_key;
 mod update_binary;
 mod verify;
 mod verify_certificate;
-mod verify_template;
 mod wrap_key;
 
 /// One command of the applet: parsed from an APDU, authorised, then run.
@@ -84,7 +83,7 @@ const fn entry<C: Command>(cla: u8, ins: u8, name: &'static str) -> Entry {
 /// Every command of the selected applet. SELECT stands apart: it also works before selection.
 pub static COMMANDS: &[Entry] = &[
     entry::<verify::Verify>(ISO, 0x20, "VERIFY"),
-    entry::<verify_template::VerifyTemplate>(PROPRIETARY, 0x20, "VERIFY of a template"),
+    entry::<verify::VerifyTemplate>(PROPRIETARY, 0x20, "VERIFY of a template"),
     entry::<manage_security_environment::ManageSecurityEnvironment>(
         ISO,
         0x22,
