@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks everything: formatting, lints, documentation, all tests with real PC/SC clients among
-# them, the C interface under AddressSanitizer, a soak, each fuzz target for some seconds, benchmarks
-# (built, not run), licences and advisories of the dependencies.
+# Checks everything: formatting, lints (benchmarks among what they compile), documentation, all tests
+# with real PC/SC clients among them, the C interface under AddressSanitizer, a soak, each fuzz target
+# for some seconds, licences and advisories of the dependencies.
 #
 # Needs Debian or Ubuntu with Rust. Installs the packages that are missing, asks for nothing, reads
 # no standard input, writes to target/ only. The last line is the count; any failure is a non-zero
@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 exec < /dev/null
 export CARGO_TERM_COLOR=never
 
-deny_version=0.20.2
+deny_version=0.20.2 fuzz_version=0.13.2
 log=target/test-log
 mkdir -p "$log"
 
@@ -45,6 +45,14 @@ missing_packages() {
         have "$thing" || echo "$package"
     done <<'LIST' | sort -u
 cc gcc
+nm binutils
+c++ g++
+zip zip
+unzip unzip
+make make
+perl perl
+/usr/include/stdio.h libc6-dev
+/usr/include/openssl/ssl.h libssl-dev
 pkg-config pkg-config
 /usr/lib/*/libpcsclite.so libpcsclite-dev
 pcscd pcscd
@@ -104,66 +112,101 @@ check "Rust components" rust_components
 # ---------------------------------------------------------------------------------------------
 # Checks and tests.
 
-# Adds up the result lines of every test binary; a run that ends badly without any failed test
-# (it did not build, or it crashed) is one failure.
-run_tests() {
-    local file=$log/tests status counts
-    headline "Tests"
-    HSM2_PCSC_TESTS=required HSM2_BROWSER_TESTS=required cargo test --locked --workspace --all-features --no-fail-fast 2>&1 |
-        tee "$file"
-    status=${PIPESTATUS[0]}
+cargo_test() {
+    HSM2_PCSC_TESTS=required HSM2_BROWSER_TESTS=required \
+        cargo test --locked --workspace --all-features --no-fail-fast "$@" 2>&1
+}
+
+# The integration tests that do not wait for PC/SC clients most of their time.
+other_tests() {
+    cargo metadata --locked --no-deps --format-version 1 |
+        grep -o '"kind":\["test"\],"crate_types":\["bin"\],"name":"[^"]*"' |
+        sed 's/.*"name":"\(.*\)"/\1/' | grep -vx pcsc
+}
+
+# Adds up the result lines of test binaries: add_up NAME STATUS LOG. A run that ends badly without any
+# failed test (it did not build, or it crashed) is one failure.
+add_up() {
+    local counts
     read -r -a counts < <(awk '/^test result: / {
         for (i = 1; i < NF; i++) {
             if ($(i + 1) == "passed;") passed += $i
             if ($(i + 1) == "failed;") failed += $i
             if ($(i + 1) == "ignored;") ignored += $i
         }
-    } END { print passed + 0, failed + 0, ignored + 0 }' "$file")
+    } END { print passed + 0, failed + 0, ignored + 0 }' "$3")
     passed=$((passed + counts[0]))
     failed=$((failed + counts[1]))
     skipped=$((skipped + counts[2]))
-    if [ "$status" -ne 0 ]; then
+    if [ "$2" -ne 0 ]; then
         [ "${counts[1]}" -eq 0 ] && failed=$((failed + 1))
-        failures+=("Tests")
+        failures+=("$1")
     elif [ "${counts[0]}" -eq 0 ]; then
-        fail "Tests: none ran"
+        fail "$1: none ran"
     fi
 }
 
-documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features
+# The tests with PC/SC clients go on beside the others: they mostly wait.
+run_tests() {
+    local pcsc status others=()
+    headline "Building the tests"
+    cargo_test --no-run > "$log/build" || { tail -n 60 "$log/build"; fail "Building the tests"; return; }
+    mapfile -t others < <(other_tests)
+    cargo_test --test pcsc > "$log/pcsc" &
+    pcsc=$!
+
+    headline "Tests"
+    cargo_test --lib --bins "${others[@]/#/--test=}" | tee "$log/tests"
+    add_up "Tests" "${PIPESTATUS[0]}" "$log/tests"
+    headline "Examples in the documentation"
+    cargo_test --doc | tee "$log/doc"
+    add_up "Examples in the documentation" "${PIPESTATUS[0]}" "$log/doc"
+
+    headline "Tests with PC/SC clients"
+    wait "$pcsc"
+    status=$?
+    cat "$log/pcsc"
+    add_up "Tests with PC/SC clients" "$status" "$log/pcsc"
 }
+
+# Tools that some machines have, and others build below target/ beside everything else. Without
+# optimisation: each runs for seconds.
+tools=$PWD/target/tools
+install_tool() {
+    local name=$1 version=$2
+    cargo "${name#cargo-}" --version 2> /dev/null && return 0
+    [ -x "$tools/bin/$name" ] && return 0
+    nice -n 19 cargo install --quiet --locked --debug --version "$version" --root "$tools" \
+        --target-dir "$tools/build" "$name"
+}
+
+install_tools() {
+    install_tool cargo-deny "$deny_version" && install_tool cargo-fuzz "$fuzz_version" &&
+        rm -rf "$tools/build"
+}
+
+install_tools > "$log/tools" 2>&1 &
+installing=$!
 
 check "Formatting" cargo fmt --all --check
 check "Lints" cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 check "Documentation" documentation
 run_tests
-# The C interface, used by a C program under AddressSanitizer.
-c_interface() {
-    local program=target/c-interface
-    cargo build --locked --package hsm2-card || return 1
-    cc -std=c11 -Wall -Wextra -Werror -g -fsanitize=address,undefined -I emulator/capi/include \
-        -o "$program" emulator/capi/tests/card.c target/debug/libhsm2_card.a -lpthread -ldl -lm &&
-        "$program"
-}
-
-check "C interface" c_interface
-check "Rude clients, ten seconds" cargo run --locked --package hsm2-attack --bin soak -- 10
+# All packages together, as the tests were built: alone, each would have its dependencies built anew.
+check "Programs and libraries" cargo build --locked --workspace --all-features
+check "C interface" emulator/capi/check.sh
+target/debug/soak 60 > "$log/soak" 2>&1 &
+soak=$!
 check "Fuzz targets, five seconds each" fuzz/run.sh 5
-check "Benchmarks build" cargo build --locked --workspace --benches --all-features
+check "Rude clients, a minute" wait "$soak"
+cat "$log/soak"
+check "Tools" wait "$installing"
+cat "$log/tools"
+export PATH=$tools/bin:$PATH
+check "Build script of the fuzz targets" fuzz/check.sh none
 
 # ---------------------------------------------------------------------------------------------
 # Dependencies.
-
-find_deny() {
-    cargo deny --version 2> /dev/null && return 0
-    export PATH=$PWD/target/tools/bin:$PATH
-    cargo deny --version 2> /dev/null && return 0
-    echo "Installing cargo-deny $deny_version below target/; two to four minutes, once."
-    cargo install --quiet --locked --version "$deny_version" --root target/tools \
-        --target-dir target/tools/build cargo-deny || return 1
-    rm -rf target/tools/build
-}
 
 advisories() {
     headline "Advisories of the dependencies"
@@ -179,13 +222,9 @@ advisories() {
 }
 
 headline "Licences and sources of the dependencies"
-if find_deny; then
-    cargo deny check --hide-inclusion-graph licenses bans sources ||
-        fail "Licences and sources of the dependencies"
-    advisories
-else
-    fail "cargo-deny cannot be installed"
-fi
+cargo deny check --hide-inclusion-graph licenses bans sources ||
+    fail "Licences and sources of the dependencies"
+advisories
 
 # ---------------------------------------------------------------------------------------------
 
