@@ -5,6 +5,7 @@ mod failure;
 mod guide;
 mod hostile;
 mod plan;
+mod replay;
 mod serve;
 mod show;
 mod trust;
@@ -41,7 +42,8 @@ Exit codes:
   5  the file is no card file, is damaged, or needs a newer version of this program
   6  a network address cannot be used
   7  the operating system refused: permissions, disk full
-  8  a --trust file holds no root certificate";
+  8  a --trust file holds no root certificate
+  9  a card answered otherwise than the trace that was replayed";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -134,6 +136,12 @@ struct ServeArgs {
     /// Write secrets to the trace as well
     #[arg(long, requires = "trace")]
     trace_secrets: bool,
+
+    /// Serve no reader: send the commands of a trace to the same cards instead, with power, resets
+    /// and all, and end at the first answer that is another one. The trace must have its secrets
+    /// (--trace-secrets), the card file must be as it was, --seed, --script and --mutate the same
+    #[arg(long, value_name = "TRACE", conflicts_with_all = ["vpcd", "listen", "reader"])]
+    replay: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

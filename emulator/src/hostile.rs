@@ -57,6 +57,7 @@ impl Hostile {
             self.card.power_off();
             self.interruption = Some(Interruption::Removal);
         }
+        let mut storm = None;
         for action in actions {
             match action {
                 Action::Delay(milliseconds) => {
@@ -68,13 +69,21 @@ impl Hostile {
                     self.interruption = Some(Interruption::Removal);
                 }
                 Action::Reset => self.card.reset(),
-                Action::Storm { word, count } => {
-                    self.storm = Some(Storm::new(*word, *count, response));
-                    response = word.to_bytes();
-                }
+                Action::Storm { word, count } => storm = Some((*word, *count)),
                 other => act::change(other, &mut response),
             }
         }
+        match storm {
+            // Wherever it stands among the actions, it comes before the response that they make.
+            Some((word, count)) => self.blow(Storm::new(word, count.get(), response)),
+            None => response,
+        }
+    }
+
+    /// The next response of a storm.
+    fn blow(&mut self, storm: Storm) -> Vec<u8> {
+        let (response, rest) = storm.next();
+        self.storm = rest;
         response
     }
 }
@@ -101,12 +110,8 @@ impl VirtualCard for Hostile {
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
         // In a storm nothing reaches the card: it still has its response to give.
-        if let Some(storm) = &mut self.storm {
-            let response = storm.next();
-            if storm.is_over() {
-                self.storm = None;
-            }
-            return response;
+        if let Some(storm) = self.storm.take() {
+            return self.blow(storm);
         }
         let actions = self.script.actions(command);
         let response = self.spoil(&actions, command);

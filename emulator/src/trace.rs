@@ -8,7 +8,8 @@
 //!
 //! `time` is UTC, `micros` how long the card took. `key`, `label`, `algorithm` and `about` are
 //! there when the command has them. Power on, power off and reset are lines with `event` in place
-//! of the command. [`blank`] says which bytes are stars, and why.
+//! of the command. A reader that heard no response leaves a line without one, and behind it the
+//! event `silence` or `removal`. [`blank`] says which bytes are stars, and why.
 
 pub mod blank;
 pub mod clock;
@@ -97,6 +98,8 @@ pub struct Traced<C> {
     file: TraceFile,
     secrets: Secrets,
     blanker: Blanker,
+    /// What the reader hears instead of the last response, until it is taken.
+    interruption: Option<Interruption>,
     complain: Option<Box<dyn FnOnce(io::Error) + Send>>,
 }
 
@@ -127,6 +130,7 @@ impl<C: VirtualCard> Traced<C> {
             file,
             secrets,
             blanker: Blanker::default(),
+            interruption: None,
             complain: Some(complain),
         }
     }
@@ -140,7 +144,6 @@ impl<C: VirtualCard> Traced<C> {
     }
 
     fn event(&mut self, event: &'static str) {
-        self.blanker = Blanker::default();
         let name = std::mem::take(&mut self.name);
         self.write(&Line {
             time: now(),
@@ -163,16 +166,19 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
 
     fn power_on(&mut self) {
         self.card.power_on();
+        self.blanker = Blanker::default();
         self.event("power on");
     }
 
     fn power_off(&mut self) {
         self.card.power_off();
+        self.blanker = Blanker::default();
         self.event("power off");
     }
 
     fn reset(&mut self) {
         self.card.reset();
+        self.blanker = Blanker::default();
         self.event("reset");
     }
 
@@ -181,7 +187,7 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
     }
 
     fn take_interruption(&mut self) -> Option<Interruption> {
-        self.card.take_interruption()
+        self.interruption.take()
     }
 
     fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
@@ -191,6 +197,8 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
         let start = Instant::now();
         let response = self.card.transmit(command);
         let micros = start.elapsed().as_micros();
+        self.interruption = self.card.take_interruption();
+        let heard = self.interruption.is_none();
 
         let blanks = match self.secrets {
             Secrets::Blanked => self.blanker.blanks(command, &response),
@@ -202,7 +210,7 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
             card: &name,
             event: None,
             command: Some(starred(command, &blanks.command)),
-            response: Some(starred(&response, &blanks.response)),
+            response: heard.then(|| starred(&response, &blanks.response)),
             name: Some(decoded.name),
             key: decoded.key,
             label,
@@ -210,11 +218,17 @@ impl<C: VirtualCard> VirtualCard for Traced<C> {
             about: decoded.about,
             status: response
                 .last_chunk()
+                .filter(|_| heard)
                 .map(|status| StatusWord::from(u16::from_be_bytes(*status)).to_string()),
             micros: Some(micros),
-            blanked: !blanks.command.is_empty() || !blanks.response.is_empty(),
+            blanked: !blanks.command.is_empty() || (heard && !blanks.response.is_empty()),
         });
         self.name = name;
+        match self.interruption {
+            None => {}
+            Some(Interruption::Silence) => self.event("silence"),
+            Some(Interruption::Removal) => self.event("removal"),
+        }
         response
     }
 

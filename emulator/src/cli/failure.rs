@@ -38,6 +38,9 @@ pub(crate) enum Failure {
         /// What is wrong.
         cause: String,
     },
+    /// A replay that was answered otherwise.
+    #[error("{0}")]
+    Replay(String),
     /// A network address.
     #[error("{0}")]
     Address(String),
@@ -83,6 +86,7 @@ impl Failure {
             Self::Address(_) => 6,
             Self::Store(_) | Self::System { .. } => 7,
             Self::Trust { .. } => 8,
+            Self::Replay(_) => 9,
         }
     }
 }

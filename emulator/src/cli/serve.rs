@@ -17,11 +17,12 @@ use tokio::sync::mpsc;
 
 use super::plan::{self, Place, Purpose, randomness};
 use super::trust::{self, Root};
-use super::{Failure, ServeArgs, card, guide, hostile};
+use super::{Failure, ServeArgs, card, guide, hostile, replay};
 
 /// One card and where it goes; `number` counts from 1.
 struct Slot {
     number: usize,
+    serial: String,
     card: Box<dyn VirtualCard>,
     place: Place,
     endpoint: Endpoint,
@@ -55,7 +56,19 @@ pub(super) fn run(args: &ServeArgs, given: Vec<Place>) -> Result<(), Failure> {
             trace.clone(),
         )?);
     }
-    serve_all(slots)
+    match &args.replay {
+        Some(trace) => replay(trace, slots),
+        None => serve_all(slots),
+    }
+}
+
+/// Nobody is served; the endpoints are not used.
+fn replay(trace: &Path, slots: Vec<Slot>) -> Result<(), Failure> {
+    let cards = slots.into_iter().map(|slot| replay::Known {
+        serial: slot.serial,
+        card: slot.card,
+    });
+    replay::run(trace, &mut cards.collect::<Vec<_>>())
 }
 
 /// What a card is kept in.
@@ -120,6 +133,7 @@ impl Slot {
             Source::Memory => "forgotten in the end".into(),
         };
         let at = match (&place, &endpoint) {
+            _ if args.replay.is_some() => "for a replay".into(),
             (Place::Listen(_), Endpoint::Listen(listener)) => listener
                 .local_addr()
                 .map(|address| format!("listening on {address}"))
@@ -133,7 +147,11 @@ impl Slot {
         let card = hostile.card(card, number, args, power.clone())?;
         Ok(Self {
             number,
-            card: in_reader(traced(card, serial, trace, args.trace_secrets), args.reader),
+            card: in_reader(
+                traced(card, serial.clone(), trace, args.trace_secrets),
+                args.reader,
+            ),
+            serial,
             place,
             endpoint,
         })
@@ -326,6 +344,7 @@ fn start(
         mut card,
         place,
         endpoint,
+        ..
     } = slot;
     std::thread::Builder::new()
         .name(format!("card {number}"))

@@ -14,28 +14,21 @@ pub(super) struct Storm {
 }
 
 impl Storm {
-    /// The word was answered once already.
+    /// The word so many times, then the response.
     pub(super) fn new(word: Word, count: u32, response: Vec<u8>) -> Self {
         Self {
             word,
-            left: count.saturating_sub(1),
+            left: count,
             response,
         }
     }
 
-    /// The next response.
-    pub(super) fn next(&mut self) -> Vec<u8> {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            self.word.to_bytes()
-        } else {
-            std::mem::take(&mut self.response)
+    /// The next response, and the storm unless that was the last one.
+    pub(super) fn next(self) -> (Vec<u8>, Option<Self>) {
+        match self.left.checked_sub(1) {
+            Some(left) => (self.word.to_bytes(), Some(Self { left, ..self })),
+            None => (self.response, None),
         }
-    }
-
-    /// True when the response was given.
-    pub(super) fn is_over(&self) -> bool {
-        self.response.is_empty()
     }
 }
 

@@ -24,11 +24,24 @@ impl Mutator {
         if self.below(100) >= usize::from(self.percent) {
             return response;
         }
-        let (data, word) = split(&response);
-        match self.below(12) {
+        // Every choice can differ from every response, sooner or later.
+        loop {
+            let changed = self.changed(&response);
+            if changed != response {
+                return changed;
+            }
+        }
+    }
+
+    /// Another response, or by chance the same.
+    fn changed(&mut self, response: &[u8]) -> Vec<u8> {
+        let (data, word) = split(response);
+        // Without data there is nothing to take apart.
+        let choices = if data.is_empty() { 3 } else { 12 };
+        match self.below(choices) {
             0 => [data, self.word()].concat(),
             1 => {
-                let kept = self.below(response.len() + 1);
+                let kept = self.below(response.len());
                 response.get(..kept).unwrap_or_default().to_vec()
             }
             2 => [data, vec![0; self.below(300)], word].concat(),
@@ -49,7 +62,7 @@ impl Mutator {
             return replaced(&objects, chosen, &element(object.0, &inner));
         }
         let raw = element(object.0, object.1);
-        let changed = match self.below(8) {
+        let changed = match self.below(9) {
             0 => mislead(&raw, Lie::Long),
             1 => mislead(&raw, Lie::Short),
             2 => mislead(&raw, Lie::Huge),
@@ -57,9 +70,17 @@ impl Mutator {
             4 => Vec::new(),
             5 => [&raw[..], &raw].concat(),
             6 => element(object.0, &vec![0x41; self.below(2000)]),
+            7 => self.retagged(raw, object.0),
             _ => element(object.0, &self.flipped(object.1.to_vec())),
         };
         replaced(&objects, chosen, &changed)
+    }
+
+    /// Flips a bit of the tag.
+    fn retagged(&mut self, mut raw: Vec<u8>, tag: u16) -> Vec<u8> {
+        let length = if tag > 0xFF { 2 } else { 1 };
+        let rest = raw.split_off(length.min(raw.len()));
+        [self.flipped(raw), rest].concat()
     }
 
     fn flipped(&mut self, mut data: Vec<u8>) -> Vec<u8> {

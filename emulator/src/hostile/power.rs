@@ -26,9 +26,9 @@ impl PowerSwitch {
         self.0.store(i64::from(writes), Ordering::Relaxed);
     }
 
-    /// Switches on again; true when a write has failed meanwhile.
+    /// Switches on again; true when power went meanwhile: behind the last write that it lets happen.
     pub(super) fn restore(&self) -> bool {
-        self.0.swap(ON, Ordering::Relaxed) < 0
+        self.0.swap(ON, Ordering::Relaxed) <= 0
     }
 }
 

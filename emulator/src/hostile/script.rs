@@ -20,12 +20,14 @@
 //! | `{"flip": [3, "80"]}` | flips bits of one byte of the data |
 //! | `{"length": "long"}` | the first data object claims one byte more than there is; `short`: one less; `huge`: 4 GiB; `endless`: indefinite length |
 //! | `{"nest": 100}` | wraps the data so many times into an object 7F4E |
-//! | `{"storm": {"word": "61FF", "count": 50}}` | answers this and the next commands with the word, and only then the response |
+//! | `{"storm": {"word": "61FF", "count": 50}}` | answers this and the next commands with the word, at least once, and only then the response as the other actions made it; of two storms the last one counts |
 //! | `{"delay": 100}` | waits, in milliseconds |
 //! | `"silence"` | no response at all |
 //! | `"remove"` | takes the card out; it comes back after a moment |
 //! | `"reset"` | the card resets itself behind the response |
-//! | `{"power_loss": 1}` | cuts the power when so many writes of the command were made |
+//! | `{"power_loss": 1}` | cuts the power behind that write of the command, and with 0 before the first; a command that writes less is not disturbed |
+
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Deserializer};
 
@@ -147,7 +149,7 @@ pub(super) enum Action {
     Flip(usize, Bytes),
     Length(Lie),
     Nest(u16),
-    Storm { word: Word, count: u32 },
+    Storm { word: Word, count: NonZeroU32 },
     Delay(u32),
     Silence,
     Remove,
