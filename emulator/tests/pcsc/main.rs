@@ -11,6 +11,7 @@
 //! `HSM2_PCSC_TESTS=required` turns that into failures.
 
 mod gnupg;
+mod hostile;
 mod namespace;
 mod opensc_tool;
 mod openssl;
@@ -68,6 +69,7 @@ fn tests() -> Vec<(String, Body)> {
     pkcs11::tests(&mut all);
     pkcs15::tests(&mut all);
     gnupg::tests(&mut all);
+    hostile::tests(&mut all);
     all
 }
 

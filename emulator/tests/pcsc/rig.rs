@@ -52,8 +52,13 @@ impl Rig {
 
     /// Starts the cards' process and waits until each reader reports its card.
     pub(crate) fn insert_cards(&mut self) {
+        self.insert_cards_with(&[]);
+    }
+
+    /// As [`Rig::insert_cards`], with more options of `serve`.
+    pub(crate) fn insert_cards_with(&mut self, options: &[String]) {
         let mut command = Command::new(EMULATOR);
-        command.arg("serve");
+        command.arg("serve").args(options);
         for file in &self.card_files {
             command.arg("--card").arg(file);
         }

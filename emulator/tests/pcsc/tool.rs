@@ -19,7 +19,7 @@ pub(crate) struct Tool {
 /// What a program printed and how it ended.
 pub(crate) struct Outcome {
     shown: String,
-    code: Option<i32>,
+    pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     /// Standard output, then standard error.
     pub(crate) text: String,
