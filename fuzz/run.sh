@@ -3,10 +3,11 @@
 #
 #     fuzz/run.sh SECONDS [TARGET...]
 #
-# One line for each target says what came of it, and how many seconds of processor time it took.
-# What the targets learned stays in fuzz/corpus, and the next run begins with it.
+# One line for each target, as a row of the README's table: runs, seconds of processor time, what came
+# out of a second of it, libFuzzer's edges and features, and the size of the corpus. What the targets
+# learned stays in fuzz/corpus, and the next run begins with it.
 #
-# Needs no cargo-fuzz: the flags are those that it gives to the compiler for `-s none`.
+# Needs no cargo-fuzz; the builds are those of `cargo fuzz build -O -a -s none`.
 set -u -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 seconds=${1:?how many seconds for each target}
@@ -15,15 +16,15 @@ targets=("$@")
 [ ${#targets[@]} -eq 0 ] && mapfile -t targets < <(basename -s .rs fuzz_targets/*.rs)
 
 host=$(rustc -vV | sed -n 's/^host: //p')
-flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
-flags+=" -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
-flags+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
-flags+=" --cfg fuzzing -Cdebug-assertions"
-RUSTFLAGS=$flags cargo build --quiet --release --target "$host" || exit 1
-(cd .. && cargo run --quiet --locked --package hsm2-attack --bin make-seeds -- fuzz/corpus) || exit 1
+(. ./flags.sh && cargo build --quiet --locked --release --target "$host") || exit 1
+# All features of the workspace, so that what the tests were built of serves here too.
+(cd .. && cargo build --quiet --locked --workspace --all-features --bin make-seeds &&
+    target/debug/make-seeds fuzz/corpus) || exit 1
 
 TIMEFORMAT=%U
 failed=0
+echo "| target | processor time | runs | a second | edges | features | corpus |"
+echo "|---|---|---|---|---|---|---|"
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target" "artifacts/$target"
     log=artifacts/$target/log
@@ -34,9 +35,18 @@ for target in "${targets[@]}"; do
     status=$?
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     found=$(grep -o 'cov: [0-9]* ft: [0-9]*' "$log" | tail -n 1)
+    read -r _ edges _ features <<< "${found:-cov: 0 ft: 0}"
     kept=$(find "corpus/$target" -type f | wc -l)
+    # The target counts commands itself, and the time that it spent on them.
+    speed=$(sed -n 's/^stat::commands_each_second: *//p' "$log" | tail -n 1)
+    if [ -n "$speed" ]; then
+        speed="$speed commands"
+    else
+        speed=$(awk -v runs="${runs:-0}" -v used="$used" \
+            'BEGIN { printf "%d", (used > 0 ? runs / used : 0) }')
+    fi
     if [ $status -eq 0 ]; then
-        echo "$target: ${runs:-0} runs in $used s of processor time, $found, corpus $kept"
+        echo "| \`$target\` | $used s | ${runs:-0} | $speed | $edges | $features | $kept |"
     else
         failed=1
         echo "$target: FAILED after $used s of processor time, see fuzz/$log"

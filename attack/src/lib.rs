@@ -11,10 +11,12 @@
 
 pub mod apdu;
 pub mod bench;
+pub mod clock;
 pub mod fixture;
 pub mod session;
 pub mod sm;
 pub mod store;
+pub mod tally;
 pub mod tape;
 pub mod targets;
 pub mod watch;

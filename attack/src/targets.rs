@@ -6,7 +6,8 @@
 mod files;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -17,7 +18,7 @@ use hsm2_emulator::crypto::{CardRng, symmetric};
 use hsm2_emulator::cvc::{AuthenticatedRequest, SignedBody};
 use hsm2_emulator::domain::Kek;
 use hsm2_emulator::profile::NITROKEY_HSM2;
-use hsm2_emulator::store::{EphemeralStore, FileStore};
+use hsm2_emulator::store::{EphemeralStore, FileStore, StoreError};
 use hsm2_emulator::tlv::{Reader, Writer};
 use hsm2_emulator::trace::{blank, decode};
 use hsm2_emulator::transport::frame::{Inbox, Message, framed};
@@ -30,7 +31,7 @@ use crate::fixture;
 use crate::session::{Session, Stage, run};
 use crate::store::Records;
 
-pub use files::{key_file, report, script};
+pub use files::{key_file, key_file_by, report, script, script_by, spoiled};
 
 /// A target.
 pub type Target = fn(&[u8]);
@@ -97,10 +98,17 @@ pub fn session(input: &[u8]) {
 
 /// TLV: what was read can be written again, and nothing is read twice or past the end.
 pub fn tlv(input: &[u8]) {
-    walk(input, 0);
+    tlv_by(input, &|tag, value| {
+        Writer::new().element(tag, value).into_vec()
+    });
 }
 
-fn walk(input: &[u8], depth: usize) {
+/// [`tlv`] with this writer.
+pub fn tlv_by(input: &[u8], write: &dyn Fn(u16, &[u8]) -> Vec<u8>) {
+    walk(input, 0, write);
+}
+
+fn walk(input: &[u8], depth: usize, write: &dyn Fn(u16, &[u8]) -> Vec<u8>) {
     let mut reader = Reader::new(input);
     let mut position = 0;
     while !reader.is_empty() {
@@ -111,11 +119,14 @@ fn walk(input: &[u8], depth: usize) {
         assert_eq!(element.raw, &input[position..end]);
         assert!(element.raw.ends_with(element.value));
         // Lengths are minimal, so the writer makes the same bytes.
-        let written = Writer::new().element(element.tag, element.value).into_vec();
-        assert_eq!(written, element.raw);
+        assert!(
+            write(element.tag, element.value) == element.raw,
+            "tlv: {:X} is written in another way than it was read",
+            element.tag
+        );
         position = end;
         if depth < 8 {
-            walk(element.value, depth + 1);
+            walk(element.value, depth + 1, write);
         }
     }
     assert_eq!(position, input.len());
@@ -231,12 +242,20 @@ fn trusting(peer: usize) -> crate::bench::Bench {
 /// Frames of the vpcd protocol: however the bytes are cut into pieces, the same messages come.
 /// The first byte is the size of the pieces.
 pub fn vpcd(input: &[u8]) {
+    vpcd_by(input, messages);
+}
+
+/// [`vpcd`] with this receiver of a stream in pieces of a size.
+pub fn vpcd_by(input: &[u8], messages: impl Fn(&[u8], usize) -> Vec<Vec<u8>>) {
     let Some((piece, stream)) = input.split_first() else {
         return;
     };
     let whole = messages(stream, stream.len().max(1));
     let cut = messages(stream, usize::from(*piece).max(1));
-    assert_eq!(whole, cut);
+    assert!(
+        whole == cut,
+        "vpcd: other messages when the bytes come in pieces"
+    );
     for message in whole {
         if let Message::Command(command) = Message::of(&message) {
             assert_eq!(command, message);
@@ -245,7 +264,9 @@ pub fn vpcd(input: &[u8]) {
     }
 }
 
-fn messages(stream: &[u8], piece: usize) -> Vec<Vec<u8>> {
+/// What a reader's bytes say, however they are cut.
+#[must_use]
+pub fn messages(stream: &[u8], piece: usize) -> Vec<Vec<u8>> {
     let mut inbox = Inbox::new();
     let mut found = Vec::new();
     for mut bytes in stream.chunks(piece) {
@@ -267,32 +288,72 @@ fn messages(stream: &[u8], piece: usize) -> Vec<Vec<u8>> {
 
 /// A card file: refused, or a card that answers. A refused file keeps every byte.
 pub fn store_file(input: &[u8]) {
+    store_file_by(input, FileStore::open);
+}
+
+/// [`store_file`] with this way of opening a file.
+pub fn store_file_by(input: &[u8], open: impl Fn(&Path) -> Result<FileStore, StoreError>) {
     thread_local! {
-        static FILE: PathBuf = scratch_file();
+        static FILE: Scratch = Scratch::new();
     }
-    FILE.with(|path| {
+    FILE.with(|Scratch { path, folder: _ }| {
         std::fs::write(path, input).unwrap();
-        match FileStore::open(path) {
+        match open(path) {
             Ok(store) => try_card(Card::open(Box::new(store), rng())),
             Err(_) => assert!(
                 std::fs::read(path).unwrap() == input,
-                "a refused file was changed"
+                "store_file: a refused file was changed"
             ),
         }
     });
 }
 
 /// A file for this thread alone, in memory where there is such a place.
-fn scratch_file() -> PathBuf {
-    let memory = PathBuf::from("/dev/shm");
-    let folder = if memory.is_dir() {
-        memory
-    } else {
-        std::env::temp_dir()
-    };
-    let thread = format!("{:?}", std::thread::current().id());
-    let number: String = thread.chars().filter(char::is_ascii_digit).collect();
-    folder.join(format!("hsm2-fuzz-{}-{number}", std::process::id()))
+struct Scratch {
+    path: PathBuf,
+    folder: PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let memory = PathBuf::from("/dev/shm");
+        let folder = if memory.is_dir() {
+            memory
+        } else {
+            std::env::temp_dir()
+        };
+        sweep(&folder);
+        let thread = format!("{:?}", std::thread::current().id());
+        let number: String = thread.chars().filter(char::is_ascii_digit).collect();
+        let path = folder.join(format!("{SCRATCH}{}-{number}", std::process::id()));
+        Self { path, folder }
+    }
+}
+
+/// A fuzzer ends without this; then the next one sweeps.
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+        sweep(&self.folder);
+    }
+}
+
+/// How names of scratch files begin; behind it stand process and thread.
+const SCRATCH: &str = "hsm2-fuzz-";
+
+/// Removes what processes left that are no more.
+fn sweep(folder: &Path) {
+    let proc = Path::new("/proc");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|_| proc.join("self").exists()) {
+        let name = entry.file_name();
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(SCRATCH)?.split('-').next());
+        if process.is_some_and(|process| !proc.join(process).exists()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn rng() -> Box<CardRng> {
@@ -366,6 +427,11 @@ pub fn share_file(input: &[u8]) {
 /// What a trace says of commands and responses, each behind its length in one byte: any bytes have
 /// words, and stars stand exactly where bytes were.
 pub fn trace(input: &[u8]) {
+    trace_by(input, blank::starred);
+}
+
+/// [`trace`] with this way of putting stars.
+pub fn trace_by(input: &[u8], starred: impl Fn(&[u8], &[Range<usize>]) -> String) {
     let mut blanker = blank::Blanker::default();
     let mut rest = input;
     let mut next = || {
@@ -378,7 +444,7 @@ pub fn trace(input: &[u8]) {
         assert!(!decode::decode(command).name.is_empty());
         let blanks = blanker.blanks(command, response);
         for (bytes, ranges) in [(command, &blanks.command), (response, &blanks.response)] {
-            let text = blank::starred(bytes, ranges);
+            let text = starred(bytes, ranges);
             assert_eq!(text.len(), 2 * bytes.len());
             let clear = text.bytes().filter(|byte| *byte != b'*').count() / 2;
             assert!(clear <= bytes.len());
@@ -387,9 +453,9 @@ pub fn trace(input: &[u8]) {
             (apdu.cla, apdu.ins) == (0x00, 0x20) && !apdu.data.is_empty() && apdu.p1 == 0
         });
         if let Some(apdu) = verify {
-            let text = blank::starred(command, &blanks.command);
+            let text = starred(command, &blanks.command);
             let stars = text.bytes().filter(|byte| *byte == b'*').count() / 2;
-            assert!(stars >= apdu.data.len(), "a PIN is in the trace");
+            assert!(stars >= apdu.data.len(), "trace: a PIN is in it");
         }
     }
 }

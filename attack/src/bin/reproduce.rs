@@ -1,5 +1,5 @@
 //! `reproduce TARGET FILE...`: runs a fuzz target on inputs without any fuzzer, and shows what a
-//! session sends.
+//! session sends. A folder stands for all files in it, which are run without a word.
 
 use std::process::ExitCode;
 
@@ -16,6 +16,14 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     for path in arguments {
+        if let Ok(folder) = std::fs::read_dir(&path) {
+            for entry in folder.flatten() {
+                if let Ok(input) = std::fs::read(entry.path()) {
+                    target(&input);
+                }
+            }
+            continue;
+        }
         let input = match std::fs::read(&path) {
             Ok(input) => input,
             Err(error) => {

@@ -1,6 +1,4 @@
 //! `speed`: how fast the targets are on one core of this machine, without a fuzzer around them.
-//!
-//! Processor time counts, so that what else the machine does is no matter.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,40 +7,15 @@
 )]
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use hsm2_attack::apdu::{SELECT, log_in};
+use hsm2_attack::clock::Clock;
 use hsm2_attack::session::{Session, Stage, run};
 use hsm2_attack::targets::apdu;
 use hsm2_emulator::crypto::CardRng;
 use rand_core::Rng;
-
-/// Processor time of this thread; wall time where the system does not tell.
-#[derive(Clone, Copy)]
-struct Clock {
-    wall: Instant,
-    processor: Option<Duration>,
-}
-
-impl Clock {
-    fn now() -> Self {
-        let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-        let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-        Self {
-            wall: Instant::now(),
-            processor: nanoseconds.map(Duration::from_nanos),
-        }
-    }
-
-    fn elapsed(self) -> Duration {
-        let now = Self::now();
-        match (self.processor, now.processor) {
-            (Some(before), Some(after)) => after.saturating_sub(before),
-            _ => now.wall - self.wall,
-        }
-    }
-}
 
 /// How long each figure is measured.
 const SPAN: Duration = Duration::from_secs(3);

@@ -8,8 +8,8 @@ use hsm2_emulator::hostile::{Hostile, PowerSwitch, Script, Switched};
 use hsm2_emulator::snapshot::Snapshot;
 use hsm2_emulator::transport::VirtualCard;
 use hsm2_harness::expect::{Mistake, Profile};
-use hsm2_harness::key::KeyError;
 use hsm2_harness::key::file::KeyFile;
+use hsm2_harness::key::{Key, KeyError};
 use hsm2_harness::report::{Report, diff, junit, markdown, page, text};
 use hsm2_harness::scenario::{Scenario, Start};
 use hsm2_harness::scenarios;
@@ -26,6 +26,11 @@ use crate::store::WatchedStore;
 /// Script of a hostile card. One that is taken is played twice over the same commands, and spoils
 /// them in the same way again.
 pub fn script(input: &[u8]) {
+    script_by(input, spoiled);
+}
+
+/// [`script`] with this player.
+pub fn script_by(input: &[u8], play: impl Fn(&Snapshot, Script) -> Vec<Vec<u8>>) {
     let Ok(script) = Script::parse(input) else {
         return;
     };
@@ -34,14 +39,16 @@ pub fn script(input: &[u8]) {
         return;
     }
     let snapshot = Stage::get().snapshot(0);
-    let first = spoiled(snapshot, script.clone());
+    let first = play(snapshot, script.clone());
     assert!(
-        first == spoiled(snapshot, script),
-        "the same script spoils the same commands in another way"
+        first == play(snapshot, script),
+        "script: the same script spoils the same commands in another way"
     );
 }
 
-fn spoiled(snapshot: &Snapshot, script: Script) -> Vec<Vec<u8>> {
+/// What a host hears of the card in this snapshot, spoiled by a script.
+#[must_use]
+pub fn spoiled(snapshot: &Snapshot, script: Script) -> Vec<Vec<u8>> {
     let power = PowerSwitch::new();
     let store = Switched::new(Box::new(WatchedStore::default()), power.clone());
     let rng = Box::new(CardRng::from_seed([0x44; 32]));
@@ -171,13 +178,17 @@ fn lines(text: &str) {
 
 /// Key files as `hsm2-harness blob` reads them: a key that was read can be written and read again.
 pub fn key_file(input: &[u8]) {
+    key_file_by(input, |key| hsm2_harness::key::file::write(key).unwrap());
+}
+
+/// [`key_file`] with this writer.
+pub fn key_file_by(input: &[u8], write: impl Fn(&Key) -> Secret) {
     match KeyFile::parse(&Secret::from(input)) {
         Ok(KeyFile::Open(key)) => {
-            let written = hsm2_harness::key::file::write(&key).unwrap();
-            let again = KeyFile::parse(&written);
+            let again = KeyFile::parse(&write(&key));
             assert!(
                 matches!(again, Ok(KeyFile::Open(_))),
-                "a key that was read cannot be read again"
+                "key_file: a key that was read cannot be read again"
             );
         }
         // Opening it is as slow as the file asks for.
