@@ -118,6 +118,7 @@ pub enum Action {
         p2: u8,
     },
     Reset,
+    PowerCycle,
     Verify {
         so: bool,
         code: Code,
@@ -364,6 +365,10 @@ impl Subject for Bench {
         self.card.reset();
     }
 
+    fn power_cycle(&mut self) {
+        Subject::power_cycle(&mut self.card);
+    }
+
     fn memory(&self) -> &Memory {
         self.card.memory()
     }
@@ -416,6 +421,10 @@ fn play<S: Seated>(session: &Session, make: impl Fn(Bench) -> S) -> Vec<Vec<u8>>
         let mut rest: Vec<Vec<u8>> = match &turn.action {
             Action::Reset => {
                 seat.watch.reset(&mut seat.subject);
+                continue;
+            }
+            Action::PowerCycle => {
+                seat.watch.power_cycle(&mut seat.subject);
                 continue;
             }
             Action::Trust { peer } => trust(papers, usize::from(*peer)),
@@ -591,6 +600,7 @@ fn command(action: &Action, papers: &Papers, made: &Made) -> Vec<u8> {
         // The last of these are made elsewhere.
         Action::Select
         | Action::Reset
+        | Action::PowerCycle
         | Action::Trust { .. }
         | Action::OpenChannel
         | Action::Enrol { .. }

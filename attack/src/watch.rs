@@ -5,9 +5,9 @@
 //!
 //! | rule | what |
 //! |---|---|
-//! | `secret` | no PIN, KEK, private or secret key, nor a quarter of one, is in a response, unless the host itself had sent these bytes as data |
+//! | `secret` | no PIN, KEK, private or secret key, nor eight bytes of one in a row, is in a response, unless the host itself had sent these bytes as data |
 //! | `tries` | a retry counter grows only by a command that presents the PIN, or by one that sets it |
-//! | `access` | no key is used, made, moved or deleted, nothing private read, nothing written without authentication |
+//! | `access` | no key is used, made, moved or deleted, nothing private read, nothing written, no custodian replaced without authentication; no PIN is taken that is none, no key file read |
 //! | `session` | after SELECT, reset and power-off nobody is authenticated; after the last two nothing is selected |
 //! | `failure` | a command that fails changes nothing in the store but tries |
 //! | `reading` | a command that only reads writes nothing |
@@ -49,6 +49,8 @@ pub trait Subject {
     fn transmit(&mut self, command: &[u8]) -> Vec<u8>;
     /// Resets it.
     fn reset(&mut self);
+    /// Takes the power away and applies it again.
+    fn power_cycle(&mut self);
     /// Its memory, to look at.
     fn memory(&self) -> &Memory;
     /// The card as it is.
@@ -62,6 +64,11 @@ impl Subject for Card {
 
     fn reset(&mut self) {
         Self::reset(self);
+    }
+
+    fn power_cycle(&mut self) {
+        self.power_off();
+        self.power_on();
     }
 
     fn memory(&self) -> &Memory {
@@ -96,6 +103,8 @@ pub struct Watch {
     learned: Secrets,
     /// Data that the host sent and that may come back.
     said: Vec<Vec<u8>>,
+    /// Session PINs that the card gave away.
+    session_pins: Vec<Vec<u8>>,
     shadow: Shadow,
     /// The host's side of the channel that is open.
     channel: Option<Channel>,
@@ -104,7 +113,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches a card from now on; who is authenticated now may stay so.
+    /// Watches a card from now on, in the session that INITIALIZE DEVICE began.
     #[must_use]
     pub fn new(subject: &dyn Subject, store: WatchedStore) -> Self {
         let mut watch = Self::knowing(Arc::default(), subject, store);
@@ -122,7 +131,8 @@ impl Watch {
             known: secrets,
             learned: Secrets::default(),
             said: Vec::new(),
-            shadow: Shadow::anybody(),
+            session_pins: Vec::new(),
+            shadow: Shadow::after_initialize(),
             channel: None,
             heard: Vec::new(),
         }
@@ -149,12 +159,22 @@ impl Watch {
     /// Resets the card.
     pub fn reset(&mut self, subject: &mut dyn Subject) {
         subject.reset();
+        self.check_cold(subject, "a reset");
+    }
+
+    /// Takes the power away and applies it again.
+    pub fn power_cycle(&mut self, subject: &mut dyn Subject) {
+        subject.power_cycle();
+        self.check_cold(subject, "a power cut");
+    }
+
+    fn check_cold(&mut self, subject: &mut dyn Subject, after: &str) {
         self.shadow = Shadow::default();
         self.channel = None;
         let answer = subject.transmit(&[0x00, 0x84, 0x00, 0x00, 0x08]);
         assert!(
             answer == [0x6D, 0x00],
-            "session: a command answered {} after a reset without SELECT",
+            "session: a command answered {} after {after} without SELECT",
             hex::encode(answer)
         );
     }
@@ -162,6 +182,7 @@ impl Watch {
     /// Sends a command and checks everything. What it returns is what the host understands: without
     /// protection.
     pub fn send(&mut self, subject: &mut dyn Subject, command: &[u8]) -> Answer {
+        crate::tally::command();
         let response = subject.transmit(command);
         assert!(
             (2..=65_538).contains(&response.len()),
@@ -222,7 +243,7 @@ impl Watch {
         self.check_tries(&before, header, &data, answer);
         self.check_writes(commits, &before, header, answer);
         // Access is judged by who was authenticated before the command.
-        self.check_access(subject.memory(), header, &data, answer);
+        self.check_access(subject.memory(), &before, header, &data, answer);
         self.shadow.follow(header, &data, answer);
         if answer.status == 0x6581 {
             self.channel = None;
@@ -241,6 +262,7 @@ impl Watch {
         }
         if header[1] == 0x5A && answer.is_success() && !answer.data.is_empty() {
             self.learned.insert(&answer.data);
+            self.session_pins.push(answer.data.clone());
         }
         if !presents(header[1]) {
             self.said.push(data);
@@ -414,17 +436,29 @@ impl Watch {
         );
     }
 
-    fn check_access(&self, memory: &Memory, header: [u8; 4], data: &[u8], answer: &Answer) {
+    fn check_access(
+        &self,
+        memory: &Memory,
+        before: &[Option<PinState>; 2],
+        header: [u8; 4],
+        data: &[u8],
+        answer: &Answer,
+    ) {
         if !answer.is_success() {
             return;
         }
         let [_, ins, p1, p2] = header;
+        let file = self.shadow.addressed(header).map(FileId::kind);
         let needed = match ins {
             0x46 | 0x48 | 0x5A | 0x62 | 0x68 | 0x72 | 0x74 | 0x76 | 0x78 | 0xD6 | 0xD7 | 0xE4 => {
                 true
             }
             0x52 => p1 != 0,
-            0xB1 => FileId(u16::from_be_bytes([p1, p2])).kind() == FileKind::PrivateData,
+            0x54 => p1 == 1,
+            0xB0 | 0xB1 => file == Some(FileKind::PrivateData),
+            0x20 | 0x24 | 0x50 if !data.is_empty() => {
+                return self.check_presented(before, header, data);
+            }
             0x2C => return self.check_reset(memory, data),
             _ => false,
         };
@@ -432,6 +466,34 @@ impl Watch {
             !needed || self.shadow.user(memory),
             "access: {ins:02X} {p1:02X} {p2:02X} answered {:04X} to nobody",
             answer.status
+        );
+        assert!(
+            !matches!((ins, file), (0xB0 | 0xB1, Some(FileKind::Key(_)))),
+            "access: {ins:02X} {p1:02X} {p2:02X} read a key file"
+        );
+    }
+
+    /// A command that a PIN must come with was done: the PIN was the right one.
+    fn check_presented(
+        &self,
+        before: &[Option<PinState>; 2],
+        [_, ins, p1, p2]: [u8; 4],
+        data: &[u8],
+    ) {
+        let index = usize::from(ins == 0x50 || p2 == 0x88);
+        let Some(pin) = &before[index] else { return };
+        let right = match ins {
+            0x20 => {
+                let session_pin = self.session_pins.iter().any(|known| known == data);
+                data == pin.value || (index == 0 && session_pin)
+            }
+            0x24 => data.starts_with(&pin.value),
+            _ => contains(data, &pin.value),
+        };
+        assert!(
+            right,
+            "access: {ins:02X} {p1:02X} {p2:02X} took a {:?} PIN that is none",
+            PINS[index]
         );
     }
 

@@ -1,30 +1,26 @@
 //! Bytes that must be in no response, and a quick search for them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashSet};
+
+/// So many bytes of a secret in a row are a leak, wherever they begin.
+const WINDOW: usize = 8;
 
 /// Parts with fewer different bytes than this appear by accident.
 const VARIETY: usize = 5;
 
-/// Bytes by which parts are found.
-type Start = [u8; VARIETY];
+/// One bit for each value of two bytes.
+const BEGINNINGS: usize = 0x1_0000 / 64;
 
-/// Secrets of a card, and their quarters.
-#[derive(Clone, Debug)]
+/// Secrets of a card, and all their parts of eight bytes.
+#[derive(Clone, Debug, Default)]
 pub struct Secrets {
     whole: BTreeSet<Vec<u8>>,
-    parts: BTreeMap<Start, Vec<Vec<u8>>>,
-    /// One bit for each twelve bits that a part begins with: most places of a response are none.
-    begins: [u64; 64],
-}
-
-impl Default for Secrets {
-    fn default() -> Self {
-        Self {
-            whole: BTreeSet::new(),
-            parts: BTreeMap::new(),
-            begins: [0; 64],
-        }
-    }
+    windows: HashSet<[u8; WINDOW]>,
+    /// Those that are no longer than a window: they leak as a whole.
+    short: BTreeSet<Vec<u8>>,
+    /// Which two bytes a part begins with, one bit each: most places of a response are none. Empty
+    /// while there is no secret.
+    begins: Vec<u64>,
 }
 
 impl Secrets {
@@ -33,18 +29,26 @@ impl Secrets {
         if !self.whole.insert(secret.to_vec()) {
             return false;
         }
-        for part in secret.chunks(secret.len().div_ceil(4).max(8)) {
-            let different: BTreeSet<_> = part.iter().collect();
-            let Some(start) = part.first_chunk::<VARIETY>() else {
-                continue;
-            };
-            if different.len() >= VARIETY {
-                let (word, bit) = place(start[0], start[1]);
-                self.begins[word] |= bit;
-                self.parts.entry(*start).or_default().push(part.to_vec());
+        if secret.len() < WINDOW {
+            if varied(secret) {
+                self.begin(secret);
+                self.short.insert(secret.to_vec());
             }
+            return true;
+        }
+        for window in secret.windows(WINDOW).filter(|window| varied(window)) {
+            self.begin(window);
+            self.windows.extend(window.first_chunk::<WINDOW>());
         }
         true
+    }
+
+    fn begin(&mut self, part: &[u8]) {
+        if let Some(start) = part.first_chunk() {
+            self.begins.resize(BEGINNINGS, 0);
+            let (word, bit) = place(*start);
+            self.begins[word] |= bit;
+        }
     }
 
     /// True when this secret is known.
@@ -55,27 +59,36 @@ impl Secrets {
 
     /// All parts of secrets in these bytes.
     pub fn parts_in<'s>(&'s self, bytes: &'s [u8]) -> impl Iterator<Item = &'s [u8]> {
-        let places = bytes.windows(VARIETY).enumerate();
-        places.flat_map(move |(at, window)| {
-            let (word, bit) = place(window[0], window[1]);
-            let start: Option<&Start> = match self.begins[word] & bit {
-                0 => None,
-                _ => window.first_chunk(),
-            };
-            let parts = start.and_then(|start| self.parts.get(start));
-            let here = &bytes[at..];
-            parts
-                .into_iter()
-                .flatten()
-                .map(Vec::as_slice)
-                .filter(move |part| here.starts_with(part))
-        })
+        let searched = if self.begins.is_empty() { &[] } else { bytes };
+        searched
+            .windows(2)
+            .enumerate()
+            .filter_map(move |(at, two)| {
+                let (word, bit) = place([two[0], two[1]]);
+                if self.begins[word] & bit == 0 {
+                    return None;
+                }
+                let here = &searched[at..];
+                let window = here
+                    .first_chunk()
+                    .filter(|window| self.windows.contains(*window));
+                window.map(<[u8; WINDOW]>::as_slice).or_else(|| {
+                    let mut short = self.short.iter();
+                    short
+                        .find(|short| here.starts_with(short))
+                        .map(Vec::as_slice)
+                })
+            })
     }
 }
 
-fn place(first: u8, second: u8) -> (usize, u64) {
-    let twelve = usize::from(first) << 4 | usize::from(second & 0x0F);
-    (twelve / 64, 1 << (twelve % 64))
+fn varied(part: &[u8]) -> bool {
+    part.iter().collect::<BTreeSet<_>>().len() >= VARIETY
+}
+
+fn place(start: [u8; 2]) -> (usize, u64) {
+    let both = usize::from(u16::from_be_bytes(start));
+    (both / 64, 1 << (both % 64))
 }
 
 #[cfg(test)]
@@ -83,16 +96,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_quarters_of_keys_and_whole_pins() {
+    fn finds_eight_bytes_of_keys_wherever_they_begin_and_whole_pins() {
         let mut secrets = Secrets::default();
+        assert_eq!(secrets.parts_in(&[1; 40]).count(), 0);
         let key: Vec<u8> = (100..132).collect();
         assert!(secrets.insert(&key));
         assert!(!secrets.insert(&key));
         assert!(secrets.insert(b"648219"));
         let found = |bytes: &[u8]| secrets.parts_in(bytes).map(<[u8]>::len).collect::<Vec<_>>();
-        assert_eq!(found(&key), [8, 8, 8, 8]);
-        assert_eq!(found(&[&[0; 9], &key[8..16], &[1]].concat()), [8]);
-        assert_eq!(found(&key[8..15]), [0; 0]);
+        assert_eq!(found(&key), [8; 25]);
+        for begin in 0..=24 {
+            let leak = [&[0; 9], &key[begin..begin + 8], &[1]].concat();
+            assert_eq!(found(&leak), [8], "from byte {begin}");
+            assert_eq!(found(&key[begin..begin + 7]), [0; 0]);
+        }
         assert_eq!(found(b"..648219"), [6]);
         assert_eq!(found(b"..64821"), [0; 0]);
     }

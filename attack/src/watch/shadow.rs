@@ -1,5 +1,6 @@
 //! Who may be authenticated at most, kept in book beside the card.
 
+use hsm2_emulator::id::FileId;
 use hsm2_emulator::memory::{Memory, Options};
 use hsm2_emulator::pin::PinReference;
 
@@ -20,19 +21,29 @@ pub(super) struct Shadow {
     outside: Login,
     /// There is one while a channel is open.
     inside: Option<Login>,
+    /// The file that commands without an identifier mean.
+    current: Option<FileId>,
 }
 
 impl Shadow {
-    /// Anybody.
-    pub(super) fn anybody() -> Self {
+    /// As INITIALIZE DEVICE leaves it.
+    pub(super) fn after_initialize() -> Self {
         Self {
             outside: Login {
                 user_pin: true,
-                so_pin: true,
-                custodians: u32::MAX,
                 after_initialize: true,
+                ..Login::default()
             },
-            inside: None,
+            ..Self::default()
+        }
+    }
+
+    /// The file that READ BINARY reads, when it is known.
+    pub(super) fn addressed(&self, [_, ins, p1, p2]: [u8; 4]) -> Option<FileId> {
+        match (ins, u16::from_be_bytes([p1, p2])) {
+            (0xB1 | 0xD7, id @ 1..) => Some(FileId(id)),
+            (0xB0 | 0xB1 | 0xD6 | 0xD7, _) => self.current,
+            _ => None,
         }
     }
 
@@ -102,6 +113,25 @@ impl Shadow {
         self.now().so_pin = rightly;
     }
 
+    /// Which file is the current one.
+    fn follow_file(&mut self, header: [u8; 4], data: &[u8], answer: &Answer) {
+        if !answer.is_success() {
+            return;
+        }
+        match (header[1], header[2], data) {
+            (0xA4, 0x00 | 0x02, [high, low]) => {
+                self.current = Some(FileId(u16::from_be_bytes([*high, *low])));
+            }
+            (0xB0 | 0xB1 | 0xD6 | 0xD7, ..) => self.current = self.addressed(header),
+            (0xE4, _, [.., high, low]) => {
+                let gone = FileId(u16::from_be_bytes([*high, *low]));
+                self.current = self.current.filter(|current| *current != gone);
+            }
+            (0x50, ..) if !data.is_empty() => self.current = None,
+            _ => {}
+        }
+    }
+
     /// Keeps book of a command and its answer.
     pub(super) fn follow(&mut self, header: [u8; 4], data: &[u8], answer: &Answer) {
         let done = answer.status == 0x9000;
@@ -109,6 +139,7 @@ impl Shadow {
         if answer.status == 0x6581 || (super::selects(header) && done) {
             *self = Self::default();
         }
+        self.follow_file(header, data, answer);
         let presented = done || answer.status & 0xFFF0 == 0x63C0 || answer.status == 0x6983;
         match (ins, p2) {
             (0x20, 0x81) if presented && !data.is_empty() => self.user_pin_presented(done),
