@@ -24,7 +24,7 @@ use hsm2_emulator::pin::PinReference;
 
 use hsm2_attack::bench::Bench;
 use hsm2_attack::store::Records;
-use tearing::commands::{Effect, READERS, Row, Stage, rows};
+use tearing::commands::{BY_P1, BY_P2, Effect, READERS, READING_FORMS, Row, Stage, rows};
 use tearing::machine::{Machine, opened};
 
 fn tries(records: &Records, reference: PinReference) -> u8 {
@@ -171,13 +171,36 @@ fn a_store_that_fails_at_any_commit_leaves_what_was_committed_before() {
 }
 
 #[test]
-fn every_command_is_torn_or_known_to_write_nothing() {
+fn every_form_of_every_command_is_torn_or_known_to_write_nothing() {
     let stage = Stage::new();
-    let torn: BTreeSet<_> = rows(&stage).iter().map(|row| row.command[1]).collect();
+    let rows = rows(&stage);
+    let torn: BTreeSet<_> = rows.iter().map(|row| row.command[1]).collect();
     for entry in COMMANDS {
         assert!(
             torn.contains(&entry.ins) != READERS.contains(&entry.ins),
             "{entry:?} must be in one of both lists"
         );
+    }
+    // What the card does not refuse for P1 or P2 is a form of the command.
+    for (instructions, position) in [(BY_P1, 2), (BY_P2, 3)] {
+        for &ins in instructions {
+            let row = rows.iter().find(|row| row.command[1] == ins).unwrap();
+            let snapshot = (row.card)(&stage).card.snapshot();
+            for value in 0..=u8::MAX {
+                let mut command = row.command.clone();
+                command[position] = value;
+                let answer = Bench::from_snapshot(&snapshot, [0x33; 32]).send(&command);
+                let is_torn = rows
+                    .iter()
+                    .any(|row| row.command[1] == ins && row.command[position] == value);
+                let unknown = matches!(answer.status, 0x6A86 | 0x6A88);
+                assert!(
+                    is_torn || unknown || READING_FORMS.contains(&(ins, value)),
+                    "{}: {value:02X} answered {:04X} and is not torn",
+                    row.name,
+                    answer.status
+                );
+            }
+        }
     }
 }
