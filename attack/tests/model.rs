@@ -19,17 +19,22 @@ use std::fmt::Write as _;
 
 use hsm2_attack::apdu::{self, SELECT};
 use hsm2_attack::bench::Bench;
+use hsm2_attack::store::WatchedStore;
+use hsm2_emulator::card::Card;
+use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::cvc::AuthenticatedRequest;
 use hsm2_emulator::tlv::Reader;
 use model::operation::{Operation, SLOTS, command, operation};
 use model::reference::{Durable, KEYS, Model, Outcome, Paper, files};
 use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestError, TestRng, TestRunner};
 
 /// One card beside its model.
 struct Pair {
     name: char,
     bench: Bench,
     model: Model,
+    reopened: u32,
 }
 
 /// What is outside both cards.
@@ -40,21 +45,45 @@ struct World {
 }
 
 impl Pair {
-    fn new(name: char, number: u8) -> Self {
+    fn new(name: char, number: u8, mistaken: bool) -> Self {
         Self {
             name,
             bench: Bench::virgin(number),
-            model: Model::default(),
+            model: Model {
+                mistaken,
+                ..Model::default()
+            },
+            reopened: 0,
         }
+    }
+
+    /// Puts the power away and back: only what the store has survives. What the card draws then it
+    /// has never drawn before.
+    fn reopen(&mut self) {
+        let store = WatchedStore::with(self.bench.store.records());
+        self.reopened += 1;
+        let mut seed = [0xEE; 32];
+        seed[0] = u8::try_from(u32::from(self.name)).unwrap();
+        seed[1..5].copy_from_slice(&self.reopened.to_be_bytes());
+        let rng = Box::new(CardRng::from_seed(seed));
+        let mut card = Card::open(Box::new(store.clone()), rng).unwrap();
+        card.power_on();
+        self.bench = Bench { card, store };
     }
 
     /// Runs an operation; with `cut`, the power goes when this many commits were made.
     fn run(&mut self, operation: &Operation, cut: Option<usize>, world: &mut World) {
-        if let Some(step) = operation.power() {
-            step(&mut self.bench.card);
-            self.select(world);
-            return self.check(world);
+        match operation {
+            Operation::Select => {}
+            Operation::Reset => self.bench.card.reset(),
+            Operation::PowerOff => self.reopen(),
+            _ => return self.command(operation, cut, world),
         }
+        self.select(world);
+        self.check(world);
+    }
+
+    fn command(&mut self, operation: &Operation, cut: Option<usize>, world: &mut World) {
         let Some(bytes) = command(operation, &self.model, &world.papers) else {
             return;
         };
@@ -86,8 +115,7 @@ impl Pair {
         match cut {
             Some(allowed) => {
                 self.model.durable = states[allowed].clone();
-                // Only what the store has survives.
-                self.bench = Bench::from_records(self.bench.store.records());
+                self.reopen();
                 self.select(world);
             }
             None => {
@@ -146,6 +174,14 @@ impl Pair {
                 about("PIN")
             );
         }
+        let list = self.bench.send(&apdu::extended(0x80, 0x58, 0, 0, &[])).data;
+        let mut listed: Vec<_> = list
+            .chunks(2)
+            .map(|id| u16::from_be_bytes([id[0], id[1]]))
+            .collect();
+        listed.sort_unstable();
+        let objects: Vec<_> = self.model.durable.objects().into_iter().collect();
+        assert_eq!(listed, objects, "{}", about("objects"));
         for slot in 0..SLOTS {
             let answer = self.bench.send(&[0x80, 0x52, 0x00, slot, 0x00]);
             let expected = self.model.durable.domains.get(&slot);
@@ -233,12 +269,18 @@ fn step() -> impl Strategy<Value = (bool, Operation, Option<usize>)> {
     (any::<bool>(), operation(), cut)
 }
 
-fn play(history: &[(bool, Operation, Option<usize>)]) {
+type History = [(bool, Operation, Option<usize>)];
+
+fn play(history: &History) {
+    play_from(&Operation::beginning(), history, false);
+}
+
+fn play_from(beginning: &[Operation], history: &History, mistaken: bool) {
     let mut world = World::default();
-    let mut pairs = [Pair::new('A', 1), Pair::new('B', 2)];
+    let mut pairs = [('A', 1), ('B', 2)].map(|(name, number)| Pair::new(name, number, mistaken));
     for pair in &mut pairs {
-        for operation in Operation::beginning() {
-            pair.run(&operation, None, &mut world);
+        for operation in beginning {
+            pair.run(operation, None, &mut world);
         }
     }
     for (second, operation, cut) in history {
@@ -263,15 +305,38 @@ proptest! {
     }
 }
 
+/// The model believes that a wrong PIN costs nothing. The card contradicts it, and what is left of a
+/// long history is what a person can read.
 #[test]
-fn a_model_that_is_wrong_is_noticed() {
-    // The model believes that a wrong PIN costs nothing: the card must contradict it.
-    let mut world = World::default();
-    let mut pair = Pair::new('A', 1);
-    pair.run(&Operation::beginning()[0], None, &mut world);
-    let wrong = apdu::short(0x00, 0x20, 0x00, 0x81, b"000000");
-    assert_eq!(pair.bench.send(&wrong).status, 0x63C2);
-    let noticed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pair.check(&world)));
-    let message = *noticed.unwrap_err().downcast::<String>().unwrap();
-    assert!(message.contains("PIN of A after\nA: 8050"), "{message}");
+fn a_model_that_is_wrong_is_noticed_and_shown_by_a_short_script() {
+    let play = |history: &History| {
+        play_from(&Operation::beginning()[..1], history, true);
+    };
+    let config = ProptestConfig {
+        cases: 50,
+        max_shrink_iters: 4000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    let outcome = TestRunner::new_with_rng(config, rng).run(
+        &prop::collection::vec(step(), 20..60),
+        |history| {
+            play(&history);
+            Ok(())
+        },
+    );
+    let Err(TestError::Fail(_, history)) = outcome else {
+        panic!("not noticed: {outcome:?}");
+    };
+    let panic = std::panic::catch_unwind(|| play(&history)).unwrap_err();
+    let message = *panic.downcast::<String>().unwrap();
+    let (_, script) = message.split_once('\n').unwrap();
+    let lines: Vec<_> = script
+        .lines()
+        .filter(|line| line.starts_with("A: ") || line.starts_with("B: "))
+        .collect();
+    assert!(lines.len() <= 7, "{} lines:\n{script}", lines.len());
+    let last = lines.last().unwrap();
+    assert!(last.contains("right: false"), "{script}");
 }

@@ -2,7 +2,6 @@
 
 use hsm2_attack::apdu::{delete, extended, generate_ec, short, update};
 use hsm2_attack::fixture;
-use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::Curve;
 use hsm2_emulator::tlv::Writer;
 use proptest::prelude::*;
@@ -103,19 +102,6 @@ impl Operation {
             },
             Self::Wrap { key: 1 },
         ]
-    }
-
-    /// What it does to the power, when it is no command; SELECT always follows.
-    pub(crate) fn power(&self) -> Option<fn(&mut Card)> {
-        match self {
-            Self::Select => Some(|_| {}),
-            Self::Reset => Some(Card::reset),
-            Self::PowerOff => Some(|card| {
-                card.power_off();
-                card.power_on();
-            }),
-            _ => None,
-        }
     }
 }
 

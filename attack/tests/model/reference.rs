@@ -1,6 +1,6 @@
 //! The reference model: PINs with counters, key domains, keys with uses, files, one session.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hsm2_emulator::tlv::Writer;
@@ -127,9 +127,24 @@ pub(crate) struct Durable {
     pub(crate) domains: BTreeMap<u8, Domain>,
     pub(crate) keys: BTreeMap<u8, Key>,
     pub(crate) files: BTreeMap<u16, Vec<u8>>,
+    /// Keys whose request was made, whether they are there still or not.
+    requests: BTreeSet<u8>,
 }
 
 impl Durable {
+    /// What ENUMERATE OBJECTS lists, in no order.
+    pub(crate) fn objects(&self) -> BTreeSet<u16> {
+        let keys = self.keys.keys().map(|key| 0xCC00 | u16::from(*key));
+        let requests = self.requests.iter().map(|key| 0xCE00 | u16::from(*key));
+        let files = self.files.keys().copied();
+        [0x2F02, 0xCC00]
+            .into_iter()
+            .chain(keys)
+            .chain(requests)
+            .chain(files)
+            .collect()
+    }
+
     pub(crate) fn initialised(&self) -> bool {
         self.so.is_some()
     }
@@ -164,6 +179,8 @@ pub(crate) struct Session {
 /// One card.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
+    /// Planted: believes that a wrong PIN costs nothing.
+    pub(crate) mistaken: bool,
     pub(crate) durable: Durable,
     pub(crate) session: Session,
 }
@@ -231,7 +248,11 @@ impl Model {
         if pin.left == 0 {
             return Err(0x6983);
         }
-        let spent = pin.spent();
+        let spent = if self.mistaken && !right {
+            pin.clone()
+        } else {
+            pin.spent()
+        };
         states.push(self.durable.with_pin(who, spent.clone()));
         if right {
             Ok(spent.restored())
@@ -373,6 +394,7 @@ impl Model {
                     exportable,
                 };
                 next.keys.insert(key, made);
+                next.requests.insert(key);
             }
             Sign { key } => {
                 use_key(&mut next, key)?;
