@@ -1,10 +1,12 @@
-//! `soak [SECONDS]`: many rude clients on many cards over loopback, for 60 seconds or as long as
-//! asked.
+//! `soak [SECONDS [REQUESTS]]`: many rude clients on many cards over loopback, for 60 seconds and
+//! five million requests at most, or as asked.
 //!
 //! Each client owns a file on its card and writes a growing number into it. It hangs up at random:
-//! in order, in the middle of a frame, or without reading the response; it reads slowly, and it
-//! sends rubbish. Whenever it is back it finds the last number that was acknowledged, or the one
-//! after it. In the end the process must hold no more memory than soon after the start.
+//! in order, in the middle of a frame, or without reading the response; it reads byte by byte, sends
+//! rubbish, stops in the middle of a frame or takes no response for longer than the card waits.
+//! Whenever it is back it finds the last number that was acknowledged, or the one after it. In the
+//! end the process has no more memory than soon after the start, and no more open files and threads
+//! than before.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,8 +16,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,20 +34,72 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Growth of resident memory that allocators explain, in KiB.
 const SLACK: u64 = 8 * 1024;
 
-/// What all clients add up.
-#[derive(Default)]
+/// How long a card waits for the rest of a frame, and for a response to be taken.
+const STALL: Duration = Duration::from_millis(100);
+
+/// What all clients add up; none of it grows.
 struct Totals {
     requests: AtomicU64,
+    most_requests: u64,
     hang_ups: AtomicU64,
-    micros: Mutex<Vec<u64>>,
+    stalls: AtomicU64,
+    latencies: Histogram,
     over: AtomicBool,
 }
 
+impl Totals {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+            || self.requests.load(Ordering::Relaxed) >= self.most_requests
+    }
+}
+
+/// Counts of microseconds: eight classes for each power of two.
+struct Histogram([AtomicU64; 256]);
+
+impl Histogram {
+    fn note(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap().max(1);
+        let power = micros.ilog2();
+        let eighth = ((micros << 3) >> power) & 7;
+        let class = usize::try_from(u64::from(power) * 8 + eighth).unwrap();
+        self.0[class.min(255)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count(&self) -> u64 {
+        self.0
+            .iter()
+            .map(|class| class.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    /// Microseconds that so many of a hundred did not exceed, to an eighth.
+    fn percentile(&self, percent: u64) -> u64 {
+        let wanted = self.count() * percent / 100;
+        let mut seen = 0;
+        for (class, count) in (0_u64..).zip(&self.0) {
+            seen += count.load(Ordering::Relaxed);
+            if seen > wanted {
+                return ((9 + class % 8) << (class / 8)) >> 3;
+            }
+        }
+        u64::MAX
+    }
+}
+
 fn main() {
-    let seconds = std::env::args()
-        .nth(1)
-        .map_or(60, |text| text.parse().unwrap());
-    let totals = Arc::new(Totals::default());
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |or| arguments.next().map_or(or, |text| text.parse().unwrap());
+    let (seconds, most_requests) = (number(60), number(5_000_000));
+    let before = held();
+    let totals = Arc::new(Totals {
+        requests: AtomicU64::new(0),
+        most_requests,
+        hang_ups: AtomicU64::new(0),
+        stalls: AtomicU64::new(0),
+        latencies: Histogram([const { AtomicU64::new(0) }; 256]),
+        over: AtomicBool::new(false),
+    });
     let (stopper, stop) = Stopper::new();
     let mut cards = Vec::new();
     let mut clients: Vec<JoinHandle<()>> = Vec::new();
@@ -62,7 +116,7 @@ fn main() {
             let rng = Box::new(CardRng::from_seed([number; 32]));
             let mut card = hsm2_emulator::card::Card::from_snapshot(&snapshot, store, rng).unwrap();
             let timing = Timing {
-                stall: Duration::from_millis(200),
+                stall: STALL,
                 ..Timing::default()
             };
             serve(&mut card, Endpoint::Listen(listener), timing, stop, &|_| {}).unwrap();
@@ -77,11 +131,11 @@ fn main() {
 
     let start = Instant::now();
     let span = Duration::from_secs(seconds);
-    while start.elapsed() < span / 5 {
+    while start.elapsed() < span / 5 && !totals.is_over() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let early = resident();
-    while start.elapsed() < span {
+    while start.elapsed() < span && !totals.is_over() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let late = resident();
@@ -94,19 +148,38 @@ fn main() {
         card.join().expect("a card ended with a panic");
     }
 
-    let mut micros = totals.micros.lock().unwrap();
-    micros.sort_unstable();
-    let at = |percent: usize| micros[(micros.len() - 1) * percent / 100];
+    // Sockets of the kernel and threads need a moment to be gone.
+    let patience = Instant::now();
+    while held() != before && patience.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let after = held();
+
+    let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
     println!(
-        "{} requests in {seconds} s on {CARDS} cards by {} clients, {} hang-ups",
-        totals.requests.load(Ordering::Relaxed),
+        "{} requests in {:.0} s on {CARDS} cards by {} clients, {} hang-ups, {} stalls",
+        count(&totals.requests),
+        start.elapsed().as_secs_f64(),
         u32::from(CARDS) * u32::from(CLIENTS),
-        totals.hang_ups.load(Ordering::Relaxed),
+        count(&totals.hang_ups),
+        count(&totals.stalls),
     );
-    println!("latency: median {} us, p99 {} us", at(50), at(99));
+    println!(
+        "latency: p50 {} us, p99 {} us",
+        totals.latencies.percentile(50),
+        totals.latencies.percentile(99)
+    );
     println!("resident memory: {early} KiB early, {late} KiB in the end");
-    assert!(micros.len() > 100, "hardly anything was asked");
+    println!("open files and threads: {before:?} before, {after:?} in the end");
+    assert!(totals.latencies.count() > 100, "hardly anything was asked");
     assert!(late <= early + SLACK, "the process has grown");
+    assert_eq!(before, after, "open files or threads are left");
+}
+
+/// Open files and threads of this process; 0 where the system does not say.
+fn held() -> [usize; 2] {
+    ["/proc/self/fd", "/proc/self/task"]
+        .map(|folder| std::fs::read_dir(folder).map_or(0, Iterator::count))
 }
 
 /// Resident memory in KiB; 0 where the system does not say.
@@ -125,7 +198,6 @@ struct Client<'a> {
     /// The last number that was acknowledged, and the one that may have been written since.
     acknowledged: u32,
     attempted: u32,
-    latencies: Vec<u64>,
 }
 
 impl<'a> Client<'a> {
@@ -139,20 +211,14 @@ impl<'a> Client<'a> {
             totals,
             acknowledged: 0,
             attempted: 0,
-            latencies: Vec::new(),
         }
     }
 
     fn run(&mut self) {
-        while !self.totals.over.load(Ordering::Relaxed) {
+        while !self.totals.is_over() {
             self.visit();
             self.totals.hang_ups.fetch_add(1, Ordering::Relaxed);
         }
-        self.totals
-            .micros
-            .lock()
-            .unwrap()
-            .append(&mut self.latencies);
     }
 
     /// One connection, ended in some rude way; none when the card hung up first.
@@ -160,6 +226,7 @@ impl<'a> Client<'a> {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
         frame(&mut stream, &[1])?;
         assert!(self.ask(&mut stream, SELECT)?.ends_with(&[0x90, 0x00]));
         assert!(self.ask(&mut stream, &log_in())?.ends_with(&[0x90, 0x00]));
@@ -167,32 +234,49 @@ impl<'a> Client<'a> {
         for _ in 0..self.dice.next_u32() % 40 {
             self.attempted = self.acknowledged + 1;
             let command = update(self.file, 0, &self.attempted.to_be_bytes());
-            match self.dice.next_u32() % 20 {
+            match self.dice.next_u32() % 1000 {
                 // Hangs up in the middle of a frame.
-                0 => {
+                0..50 => {
                     let half = command.len() / 2;
                     let length = u16::try_from(command.len()).unwrap().to_be_bytes();
                     let _ = stream.write_all(&[&length[..], &command[..half]].concat());
                     return None;
                 }
                 // Does not wait for the response.
-                1 => {
+                50..100 => {
                     frame(&mut stream, &command)?;
                     return None;
                 }
                 // Rubbish.
-                2 => {
+                100..150 => {
                     let mut rubbish = vec![0; 2 + (self.dice.next_u32() % 300) as usize];
                     self.dice.fill_bytes(&mut rubbish);
                     // No rubbish of this kind can be a command that does something.
                     rubbish[0] = 0xFF;
                     assert!(self.ask(&mut stream, &rubbish)?.len() >= 2);
                 }
-                // Reads slowly.
-                3 => {
+                // Reads byte by byte.
+                150..200 => {
                     frame(&mut stream, &read(0x2F02))?;
-                    std::thread::sleep(Duration::from_millis(5));
-                    answer(&mut stream)?;
+                    for byte in 0..self.dice.next_u32() % 200 {
+                        stream.read_exact(&mut [0]).ok()?;
+                        if byte % 8 == 0 {
+                            std::thread::sleep(Duration::from_micros(100));
+                        }
+                    }
+                    return None;
+                }
+                // Stops in the middle of a frame: the card must hang up.
+                200 => {
+                    stream.write_all(&[0, 40, 0x00]).ok()?;
+                    self.must_be_hung_up_on(&mut stream);
+                    return None;
+                }
+                // Asks and takes nothing, until no buffer holds more: the card must hang up.
+                201 => {
+                    while frame(&mut stream, &read(0x2F02)).is_some() {}
+                    self.totals.stalls.fetch_add(1, Ordering::Relaxed);
+                    return None;
                 }
                 _ => {
                     assert_eq!(self.ask(&mut stream, &command)?, [0x90, 0x00]);
@@ -201,6 +285,20 @@ impl<'a> Client<'a> {
             }
         }
         self.check(&mut stream)
+    }
+
+    /// The card ends the connection, not at once and not never.
+    fn must_be_hung_up_on(&self, stream: &mut TcpStream) {
+        let start = Instant::now();
+        let heard = stream.read(&mut [0; 1]);
+        let hung_up = !matches!(heard, Ok(1)) && start.elapsed() < PATIENCE;
+        assert!(hung_up, "{heard:?}");
+        assert!(
+            start.elapsed() >= STALL / 2,
+            "hung up on after {:?}",
+            start.elapsed()
+        );
+        self.totals.stalls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The file holds what it must.
@@ -228,9 +326,8 @@ impl<'a> Client<'a> {
         let answer = answer(stream)?;
         self.totals.requests.fetch_add(1, Ordering::Relaxed);
         // The first answer of a connection waits for the other clients of the card.
-        if command != SELECT && self.latencies.len() < 200_000 {
-            self.latencies
-                .push(u64::try_from(start.elapsed().as_micros()).unwrap());
+        if command != SELECT {
+            self.totals.latencies.note(start.elapsed());
         }
         Some(answer)
     }

@@ -9,6 +9,9 @@
     reason = "a tool for developers; it ends with a message when a vector is not what it should be"
 )]
 
+mod recorded;
+mod sessions;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,7 +23,6 @@ use hsm2_emulator::crypto::{CardRng, symmetric};
 use hsm2_emulator::domain::Kek;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::{Change, FileStore, Store};
-use rand_core::Rng;
 use serde_json::Value;
 
 /// Seeds of one target.
@@ -39,10 +41,18 @@ fn main() {
 
     seeds.insert(
         "apdu",
-        [recorded_commands(&recorded), commands.clone()].concat(),
+        [
+            recorded_commands(&recorded),
+            commands.clone(),
+            recorded::commands(),
+            recorded::channel(),
+        ]
+        .concat(),
     );
     let mut sessions = vec![with_lengths(&commands)];
     sessions.extend(sequences(&recorded));
+    sessions.extend(recorded::command_sequences());
+    sessions.push(with_lengths(&recorded::channel()));
     seeds.insert("apdu_bytes", sessions);
     let papers_list = [
         &papers.issuer,
@@ -52,34 +62,38 @@ fn main() {
         &papers.custodian,
     ];
     let mut tlv = recorded_responses(&recorded);
-    tlv.extend(papers_list.iter().map(|paper| paper.to_vec()));
+    let papers_list = papers_list.map(|paper| paper.to_vec());
+    tlv.extend(papers_list.clone());
+    tlv.extend(recorded::data());
+    tlv.extend(recorded::certificates());
     seeds.insert("tlv", tlv);
     seeds.insert(
         "cvc",
-        papers_list.iter().map(|paper| paper.to_vec()).collect(),
+        [papers_list.to_vec(), recorded::certificate_contents()].concat(),
     );
-    seeds.insert("blob", blobs(&recorded));
-    seeds.insert(
-        "membership",
-        vec![
-            [&[0], &papers.memberships[0][..]].concat(),
-            [&[3], &papers.memberships[1][..]].concat(),
-            [&[0x82], &papers.exchange[1][..]].concat(),
-            [&[0x80], &papers.custodian[..]].concat(),
-        ],
-    );
+    seeds.insert("blob", [blobs(&recorded), recorded::blobs()].concat());
+    let own = vec![
+        [&[0], &papers.memberships[0][..]].concat(),
+        [&[3], &papers.memberships[1][..]].concat(),
+        [&[0x82], &papers.exchange[1][..]].concat(),
+        [&[0x80], &papers.custodian[..]].concat(),
+    ];
+    seeds.insert("membership", [own, recorded::memberships()].concat());
     seeds.insert(
         "records",
         (0..40).map(|which| vec![which, 0, 0, 0]).collect(),
     );
-    seeds.insert("session", random_sessions());
+    seeds.insert("session", sessions::sessions());
     seeds.insert("script", scripts());
     seeds.insert("report", reports());
     seeds.insert("key_file", key_files());
     seeds.insert("share_file", shares(&recorded));
     seeds.insert("store_file", vec![card_file()]);
-    seeds.insert("trace", vec![trace(&commands)]);
-    seeds.insert("vpcd", vec![vpcd(&commands)]);
+    seeds.insert(
+        "trace",
+        vec![trace(&commands), trace(&recorded::commands())],
+    );
+    seeds.insert("vpcd", vec![vpcd(&commands), vpcd(&recorded::commands())]);
 
     for (target, seeds) in seeds {
         assert!(!seeds.is_empty(), "no seeds for {target}");
@@ -95,7 +109,7 @@ fn main() {
 /// Records of genuine tokens.
 fn recorded() -> Vec<Value> {
     let file: Value =
-        serde_json::from_str(include_str!("../../../vectors/real-tokens.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../vectors/real-tokens.json")).unwrap();
     file["records"].as_array().unwrap().clone()
 }
 
@@ -197,17 +211,6 @@ fn blobs(recorded: &[Value]) -> Seeds {
     seeds
 }
 
-fn random_sessions() -> Seeds {
-    let mut rng = CardRng::from_seed([8; 32]);
-    (0..64_usize)
-        .map(|index| {
-            let mut seed = vec![0; 40 + 12 * index];
-            rng.fill_bytes(&mut seed);
-            seed
-        })
-        .collect()
-}
-
 /// One script for each action.
 fn scripts() -> Seeds {
     let actions = [
@@ -275,7 +278,7 @@ fn reports() -> Seeds {
 {"time":"2026-01-31T12:00:00.3Z","card":"A","command":"0020008106************","response":"9000","name":"VERIFY","about":"user PIN","status":"9000 done","micros":41,"blanked":true}
 {"time":"2026-01-31T12:00:00.4Z","card":"A","command":"0084000008","response":"****************9000"}
 "#;
-    let profile = include_str!("../../../harness/profiles/virtual-3.6.toml");
+    let profile = include_str!("../../../../harness/profiles/virtual-3.6.toml");
     vec![
         [vec![0], serde_json::to_vec(&report).unwrap()].concat(),
         [&[1], profile.as_bytes()].concat(),
@@ -301,6 +304,7 @@ fn shares(recorded: &[Value]) -> Seeds {
         .into_iter()
         .filter(|bytes| bytes.starts_with(b"Salted__"))
         .collect();
+    seeds.push(recorded::share_file());
     seeds.push(b"a4:21:63:e8:2d:4e:a0:c7\n1\n1e:14:a4:22:13:1a:2c:4f\n".to_vec());
     seeds
 }
