@@ -43,7 +43,8 @@ extern "C" {
 
 // Makes a card, as it leaves the factory; power is on and no applet is selected.
 //
-// seed: 32 bytes from which every key and random number is drawn; null for 32 zeros. profile: name
+// seed: 32 bytes from which the serial, every key and random number is drawn, so that cards of
+// different seeds are different devices; null for 32 zeros. profile: name
 // of a generation of device, such as "nitrokey-hsm2"; null for the default. Null when the profile
 // is not known.
 //
@@ -66,7 +67,7 @@ int hsm2_card_transmit(hsm2_card *card,
                        uint8_t *response,
                        size_t *length);
 
-// The answer to reset: its length; the bytes at `*atr` live as long as the program.
+// The answer to reset: its length, 0 on failure; the bytes at `*atr` live as long as the program.
 //
 // # Safety
 //

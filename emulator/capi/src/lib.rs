@@ -1,7 +1,8 @@
 //! The card core behind a C interface: a fuzzer of host middleware links the card into its process
 //! and has a counterpart that passes the log-in, keeps state and comes back to it in microseconds.
 //!
-//! No function unwinds into C: a panic inside becomes a failure. No function is safe to call on
+//! No function unwinds into C: a panic inside becomes a failure, or nothing where there is no way to
+//! tell. No function is safe to call on
 //! one card from two threads at once; different cards are independent.
 
 use std::ffi::CStr;
@@ -43,7 +44,8 @@ pub struct Snapshot(CoreSnapshot);
 
 /// Makes a card, as it leaves the factory; power is on and no applet is selected.
 ///
-/// seed: 32 bytes from which every key and random number is drawn; null for 32 zeros. profile: name
+/// seed: 32 bytes from which the serial, every key and random number is drawn, so that cards of
+/// different seeds are different devices; null for 32 zeros. profile: name
 /// of a generation of device, such as "nitrokey-hsm2"; null for the default. Null when the profile
 /// is not known.
 ///
@@ -55,7 +57,7 @@ pub unsafe extern "C" fn hsm2_card_new(seed: *const u8, profile: *const c_char) 
     // SAFETY: the caller promises both.
     let (seed, profile) = unsafe { (seed_at(seed), profile_at(profile)) };
     let made = catch_unwind(|| {
-        let serial = Serial::new("VTCAPI001").ok()?;
+        let serial = Serial::random(&mut *drawing("serial", seed));
         let store = Box::new(EphemeralStore::default());
         let mut core = Core::personalise(profile?, &serial, store, drawing("make", seed)).ok()?;
         core.set_randomness(drawing("use", seed));
@@ -108,7 +110,7 @@ pub unsafe extern "C" fn hsm2_card_transmit(
     HSM2_OK
 }
 
-/// The answer to reset: its length; the bytes at `*atr` live as long as the program.
+/// The answer to reset: its length, 0 on failure; the bytes at `*atr` live as long as the program.
 ///
 /// # Safety
 ///
@@ -119,7 +121,9 @@ pub unsafe extern "C" fn hsm2_card_atr(card: *const Card, atr: *mut *const u8) -
     let Some(card) = (unsafe { card.as_ref() }) else {
         return 0;
     };
-    let bytes = card.core.atr();
+    let Ok(bytes) = catch_unwind(AssertUnwindSafe(|| card.core.atr())) else {
+        return 0;
+    };
     if !atr.is_null() {
         // SAFETY: it is not null and the caller promises that it may be written.
         unsafe { atr.write(bytes.as_ptr()) };
@@ -135,13 +139,11 @@ pub unsafe extern "C" fn hsm2_card_atr(card: *const Card, atr: *mut *const u8) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn hsm2_card_reset(card: *mut Card) -> c_int {
     // SAFETY: the caller promises a live card that nobody else uses now; null becomes none.
-    match unsafe { card.as_mut() } {
-        Some(card) => {
-            card.core.reset();
-            HSM2_OK
-        }
-        None => HSM2_BAD_ARGUMENT,
-    }
+    let Some(card) = (unsafe { card.as_mut() }) else {
+        return HSM2_BAD_ARGUMENT;
+    };
+    let done = catch_unwind(AssertUnwindSafe(|| card.core.reset()));
+    done.map_or(HSM2_BROKEN, |()| HSM2_OK)
 }
 
 /// The card as it is, session and all; free it with `hsm2_snapshot_free`. Null on failure.
@@ -193,7 +195,9 @@ pub unsafe extern "C" fn hsm2_card_restore(card: *mut Card, snapshot: *const Sna
 pub unsafe extern "C" fn hsm2_card_free(card: *mut Card) {
     if !card.is_null() {
         // SAFETY: it came out of a box in `hsm2_card_new`, and the caller frees it once.
-        drop(unsafe { Box::from_raw(card) });
+        let card = unsafe { Box::from_raw(card) };
+        // Nobody could be told.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(card)));
     }
 }
 
@@ -206,7 +210,9 @@ pub unsafe extern "C" fn hsm2_card_free(card: *mut Card) {
 pub unsafe extern "C" fn hsm2_snapshot_free(snapshot: *mut Snapshot) {
     if !snapshot.is_null() {
         // SAFETY: it came out of a box in `hsm2_card_snapshot`, and the caller frees it once.
-        drop(unsafe { Box::from_raw(snapshot) });
+        let snapshot = unsafe { Box::from_raw(snapshot) };
+        // Nobody could be told.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(snapshot)));
     }
 }
 

@@ -1,5 +1,5 @@
-/* Uses every function of the C interface, as a fuzzer of middleware would; test.sh builds it with
- * AddressSanitizer and runs it. */
+/* Uses every function of the C interface, as a fuzzer of middleware would; check.sh links it both
+ * ways, builds it with AddressSanitizer and runs it. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -38,10 +38,37 @@ static unsigned send_command(hsm2_card *card, const uint8_t *command, size_t com
 #define VERIFY 0x00, 0x20, 0x00, 0x81, 6, '6', '4', '8', '2', '1', '9'
 #define WRITE 0x00, 0xD7, 0xCA, 0x01, 7, 0x54, 2, 0, 0, 0x53, 1, 7
 #define READ 0x00, 0xB1, 0xCA, 0x01, 4, 0x54, 2, 0, 0, 1
+#define CERTIFICATES 0x00, 0xB1, 0x2F, 0x02, 0, 0, 4, 0x54, 2, 0, 0, 0, 0
 #define CHALLENGE 0x00, 0x84, 0, 0, 8
+
+/* The serial in the device certificate of a new card with a seed of this first byte. */
+static void serial_of(uint8_t first, char serial[10])
+{
+    uint8_t seed[HSM2_SEED_LENGTH] = {first};
+    hsm2_card *card = hsm2_card_new(seed, NULL);
+    check(card != NULL, "a card is made");
+    check(SEND(card, SELECT) == 0x9000, "SELECT");
+    check(SEND(card, INITIALIZE) == 0x9000, "INITIALIZE DEVICE");
+    check(SEND(card, CERTIFICATES) == 0x9000 || length > 200, "the certificates");
+    size_t at = 0;
+    while (at + 9 < length && memcmp(response + at, "VT", 2) != 0) {
+        at++;
+    }
+    check(at + 9 < length, "the certificates name the serial");
+    memcpy(serial, response + at, 9);
+    serial[9] = 0;
+    hsm2_card_free(card);
+}
 
 int main(void)
 {
+    char serial[3][10];
+    serial_of(1, serial[0]);
+    serial_of(2, serial[1]);
+    serial_of(1, serial[2]);
+    check(strcmp(serial[0], serial[1]) != 0, "other seeds are other devices");
+    check(strcmp(serial[0], serial[2]) == 0, "the same seed is the same device");
+
     uint8_t seed[HSM2_SEED_LENGTH] = {1};
     const uint8_t *atr = NULL;
     uint8_t drawn[8];
