@@ -146,12 +146,8 @@ impl Shadow {
             (0x24, 0x81) if presented => self.user_pin_presented(done),
             (0x20, 0x88) if presented && !data.is_empty() => self.so_pin_presented(done),
             (0x24, 0x88) if presented => self.so_pin_presented(done),
-            (0x2C, 0x81) if done => {
-                self.user_pin_presented(false);
-                if p1 < 2 {
-                    self.so_pin_presented(false);
-                }
-            }
+            // A right SO-PIN changes nobody's login.
+            (0x2C, 0x81) if done => self.user_pin_presented(false),
             // A wrong SO-PIN.
             (0x2C, 0x81) if presented && p1 < 2 => self.so_pin_presented(false),
             (0x50, _) if done && !data.is_empty() => {

@@ -232,7 +232,8 @@ impl Model {
                 Who::So => self.session.so = done,
             },
             ResetCounter { so, .. } => {
-                if so.is_some() && presented {
+                // A right SO-PIN changes nobody's login, a wrong one ends the SO's.
+                if *so == Some(false) && presented {
                     self.session.so = false;
                 }
                 self.session.user &= !done;

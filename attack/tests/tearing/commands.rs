@@ -150,7 +150,7 @@ fn session_pin(stage: &Stage) -> (Bench, Vec<u8>) {
 /// A card whose one custodian may be replaced: by the one of the papers, whose device it trusts.
 fn with_custodian(stage: &Stage) -> Bench {
     let mut bench = Bench::virgin(3);
-    bench.ok(&initialize(0x0005, &[0x93, 2, 2, 1]));
+    bench.ok(&initialize(0x0009, &[0x93, 2, 2, 1]));
     fixture::trust(&mut bench, &stage.papers, 1);
     bench.ok(&extended(0x80, 0x54, 0, 0, &stage.papers.exchange[1]));
     bench
