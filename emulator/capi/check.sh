@@ -3,7 +3,8 @@
 # AddressSanitizer, and holds the names that the shared library exports against the header.
 set -eu -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-cargo build --locked --package hsm2-card
+# As the tests are built, so that nothing is built twice.
+cargo build --locked --workspace --all-features --lib
 built=target/debug
 compile() {
     cc -std=c11 -Wall -Wextra -Werror -g -fsanitize=address,undefined -I emulator/capi/include \
