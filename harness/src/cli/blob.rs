@@ -103,6 +103,9 @@ struct Seal {
     json: bool,
 }
 
+const OPEN_USAGE: &str = "hsm2-harness blob open [OPTIONS] --dkek <FILE>... <FILE> --output <FILE> \
+                          --i-understand-this-exposes-the-private-key";
+
 const OPEN_EXAMPLES: &str = "\
 Examples:
   hsm2-harness blob open --dkek alice.pbe key.bin -o key.pem \\
@@ -117,7 +120,7 @@ Nothing can undo this: a key that was open once is no longer one that exists in 
 
 /// Take a key out of its wrapping, in the clear
 #[derive(Debug, Args)]
-#[command(after_help = OPEN_EXAMPLES)]
+#[command(after_help = OPEN_EXAMPLES, override_usage = OPEN_USAGE)]
 struct Open {
     #[command(flatten)]
     wrapped: Wrapped,

@@ -19,7 +19,10 @@ Examples:
   hsm2-harness drill xkek
   hsm2-harness drill xkek --markdown xkek.md
   hsm2-harness drill xkek --cards vpcd:127.0.0.1:35963
-  hsm2-harness drill new-dkek --cards pcsc:\"Virtual PCD 00 00\" pcsc:\"Virtual PCD 00 01\"
+  hsm2-harness drill xkek --cards pcsc:\"Virtual PCD 00 00\" pcsc:\"Virtual PCD 00 01\"
+
+Two cards are enough, but pka takes four. Where xkek and custodians-lost have a third, a virtual card
+plays it unless it is given.
 
 A drill erases its cards. Virtual cards are recognised by their certificates; any other card is
 erased only when its serial is given with --wipe, and its SO-PIN is presented once.

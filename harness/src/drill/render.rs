@@ -165,21 +165,9 @@ pub fn markdown(drill: &Drill, account: &Account) -> String {
         "<!-- Written by `hsm2-harness drill {name} --markdown docs/ceremonies/{name}.md`; do not edit. -->\n"
     );
     let _ = writeln!(page, "{}", wrapped(drill.question, PAGE_WIDTH, "", ""));
-    let _ = writeln!(
-        page,
-        "{}",
-        wrapped(
-            &format!(
-                "This is the account of a run of `hsm2-harness drill {name}`. Every command below was \
-                 sent to a card, every outcome was checked, and each refusal is one that the drill \
-                 demands. DKEK shares in drills are made of sentences that everybody can read; \
-                 values that the cards draw themselves stand here under a name."
-            ),
-            PAGE_WIDTH,
-            "",
-            ""
-        )
-    );
+    for text in preface(name, account) {
+        let _ = writeln!(page, "{}", wrapped(&text, PAGE_WIDTH, "", ""));
+    }
     let mut rows = Vec::new();
     for entry in &account.entries {
         if let Entry::Sent(sent) = entry {
@@ -199,6 +187,30 @@ pub fn markdown(drill: &Drill, account: &Account) -> String {
 }
 
 const PAGE_WIDTH: usize = 100;
+
+/// What a stranger needs to know before the first step.
+fn preface(name: &str, account: &Account) -> Vec<String> {
+    let account_of = format!(
+        "This is the account of a run of `hsm2-harness drill {name}`. Every command below was sent to a \
+         card, every outcome was checked, and each refusal is one that the drill demands. A line such as \
+         `A  80 72 01 92  WRAP KEY  9000` names the card, the head of the command, the command and the \
+         card's answer: 9000 is success."
+    );
+    let has_slots = |entry: &Entry| match entry {
+        Entry::Holds { cards, .. } => cards.iter().any(|card| !card.slots.is_empty()),
+        _ => false,
+    };
+    if !account.entries.iter().any(has_slots) {
+        return vec![account_of];
+    }
+    let words = "A key leaves a card only wrapped, that is, encrypted under a KEK. A DKEK is a KEK made \
+                 of shares that custodians keep; an XKEK is one that two cards agree on. A KCV, key \
+                 check value, tells KEKs apart and betrays nothing. A key domain is a KEK and the keys \
+                 bound to it; each stands in a numbered slot of the card. DKEK shares in drills are made of \
+                 sentences that everybody can read; values that the cards draw themselves stand here under \
+                 a name.";
+    vec![account_of, words.into()]
+}
 
 fn paragraph(entry: &Entry) -> String {
     match entry {
