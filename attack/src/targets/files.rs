@@ -1,7 +1,5 @@
 //! What people write into files: scripts for a hostile card, reports, profiles, traces, key files.
 
-use std::cell::RefCell;
-
 use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::hostile::{Hostile, PowerSwitch, Script, Switched};
@@ -14,7 +12,6 @@ use hsm2_harness::report::{Report, diff, junit, markdown, page, text};
 use hsm2_harness::scenario::{Scenario, Start};
 use hsm2_harness::scenarios;
 use hsm2_harness::secret::Secret;
-use hsm2_harness::suite::hand::Hand;
 use hsm2_harness::suite::stock::Stock;
 use hsm2_harness::trace;
 
@@ -124,7 +121,7 @@ fn toml(text: &str) {
         Ok(profile) => {
             for scenario in scenarios {
                 let _ = profile.lacks(scenario);
-                let _ = profile.departure(&scenario.id);
+                let _ = profile.departure(&scenario.id, None);
             }
         }
         Err(mistake) => stands_in(text, &mistake),
@@ -145,9 +142,6 @@ fn stands_in(text: &str, mistake: &Mistake) {
 const REPLAYED: usize = 16;
 
 fn lines(text: &str) {
-    thread_local! {
-        static HAND: RefCell<Option<Hand>> = const { RefCell::new(None) };
-    }
     let mut lines = match trace::parse("file", text) {
         Ok(lines) => lines,
         Err(mistake) => return stands_in(text, &mistake),
@@ -159,21 +153,17 @@ fn lines(text: &str) {
     lines.truncate(REPLAYED);
     lines.retain(|line| {
         let command = line.command.as_deref().unwrap_or_default();
-        // Making keys takes long.
-        line.start.is_none() && command.get(2..4) != Some("46")
+        // Making keys takes long, and so do the starts of scenarios.
+        line.scenario.is_none() && line.start.is_none() && command.get(2..4) != Some("46")
     });
     let Some(card) = lines.first().map(|line| line.card.clone()) else {
         return;
     };
-    HAND.with_borrow_mut(|hand| {
-        let hand =
-            hand.get_or_insert_with(|| Stock::default().honest_card('A', Start::Keys).unwrap());
-        let outcome = trace::replay::replay(&lines, &card, hand);
-        if let Ok(outcome) = outcome {
-            assert!(outcome.sent + outcome.left_out <= lines.len());
-        }
-        let _ = hand.take_exchanges();
-    });
+    let hand = Stock::default().honest_card('A', Start::Keys).unwrap();
+    if let Ok(outcome) = trace::replay::replay_session(&lines, &card, hand) {
+        let left_out: usize = outcome.left_out.values().sum();
+        assert!(outcome.sent + left_out <= lines.len());
+    }
 }
 
 /// Key files as `hsm2-harness blob` reads them: a key that was read can be written and read again.

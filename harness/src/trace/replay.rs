@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::Line;
 use crate::scenario::Start;
 use crate::suite::bench::Stop;
+use crate::suite::hand::Hand;
 use crate::suite::runner::OneCard;
 use crate::transport::TransportError;
 
@@ -52,6 +53,14 @@ const NOT_HAD: &str = "they begin with a card that cannot be had here, or must n
 const SECRET: &str = "their secrets are not in the trace";
 const AFTER: &str = "what came before them could not be sent";
 const GUARDED: &str = "the guard did not let them through to this device";
+
+/// Replays the lines of one card, in whose session no scenario begins, on a card that is ready.
+///
+/// # Errors
+/// [`Stop`] when the card cannot be reached.
+pub fn replay_session(lines: &[Line], card: &str, hand: Hand) -> Result<Outcome, Stop> {
+    replay(lines, card, &mut OneCard::ready(hand))
+}
 
 /// Replays the lines of one card until the first difference.
 ///

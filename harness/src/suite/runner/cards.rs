@@ -434,6 +434,15 @@ pub(crate) fn one_card(
 }
 
 impl OneCard {
+    /// A card of this process that stands ready.
+    pub(crate) fn ready(hand: Hand) -> Self {
+        Self::Made {
+            stock: Box::default(),
+            log: Log::default(),
+            hand: Some(Box::new(hand)),
+        }
+    }
+
     /// Brings the card to a start; nothing, when that would erase a device and is not allowed, or
     /// needs another card.
     ///
