@@ -112,6 +112,10 @@ check "Rust components" rust_components
 # ---------------------------------------------------------------------------------------------
 # Checks and tests.
 
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features
+}
+
 cargo_test() {
     HSM2_PCSC_TESTS=required HSM2_BROWSER_TESTS=required \
         cargo test --locked --workspace --all-features --no-fail-fast "$@" 2>&1
