@@ -174,6 +174,7 @@ fn move_keys() {
         (1, "rsa:2048"),
         (2, "EC:brainpoolP256r1"),
         (3, "EC:secp521r1"),
+        (4, "rsa:4096"),
     ] {
         source.generate(kind, key);
         let public = source.public_key(&rig, key);

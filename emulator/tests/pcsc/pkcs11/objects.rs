@@ -2,7 +2,8 @@
 
 use super::Module;
 use crate::openssl;
-use crate::rig::Rig;
+use crate::rig::{Rig, USER_PIN};
+use crate::tool::Tool;
 use crate::{Body, add};
 
 pub(super) fn tests(all: &mut Vec<(String, Body)>) {
@@ -26,6 +27,42 @@ pub(super) fn tests(all: &mut Vec<(String, Body)>) {
         objects_survive,
     );
     add(all, "pkcs11::random_bytes_differ", random_bytes);
+    add(
+        all,
+        "pkcs11::aes_keys_leave_the_others_usable",
+        aes_beside_others,
+    );
+}
+
+/// Description of an AES-128 key with id 02, in the form of the vendor's key generator.
+const AES_DESCRIPTION: &str = "A82F 3013 0C11 4469736B456E6372797074696F6E4B6579 \
+    3008 040102 030307C010 A006 300402020080 A106 300430020400";
+
+/// OpenSC 0.23 has no mechanism for AES keys of this card. One that has must use the key here.
+fn aes_beside_others() {
+    let rig = Rig::with_initialized_card();
+    let module = Module::reader(0);
+    module.generate("EC:secp256r1", 1);
+    let description: String = AES_DESCRIPTION.split_whitespace().collect();
+    let pin = hex::encode(USER_PIN);
+    let sent = Tool::new("opensc-tool")
+        .words("--send-apdu 00A404000BE82B0601040181C31F020100")
+        .words(&format!("--send-apdu 0020008106{pin}"))
+        .words("--send-apdu 004802B006910410111899")
+        .words(&format!("--send-apdu 00D7C40237540200005331{description}"))
+        .ok();
+    assert_eq!(sent.text.matches("SW1=0x90, SW2=0x00").count(), 4, "{sent}");
+
+    let message = rig.file("message", b"signed beside an AES key");
+    let public = module.public_key(&rig, 1);
+    let signature = module.sign(&rig, 1, "ECDSA-SHA256", &message, &[]);
+    openssl::verify_message(&public, openssl::Hash::Sha256, &[], &message, &signature);
+    module
+        .login()
+        .arg("--list-objects")
+        .ok()
+        .has("EC:secp256r1 key");
+    module.tool().arg("--list-mechanisms").ok().lacks("AES");
 }
 
 fn certificate_of_a_key() {
@@ -91,7 +128,7 @@ fn write_data(rig: &Rig, module: Module, content: &[u8], more: &[&str]) {
         .ok();
 }
 
-fn read_data(rig: &Rig, module: Module, login: bool) -> crate::tool::Tool {
+fn read_data(rig: &Rig, module: Module, login: bool) -> Tool {
     drop(std::fs::remove_file(rig.path("read")));
     let tool = if login { module.login() } else { module.tool() };
     tool.words("--read-object --type data --label note --output-file")
