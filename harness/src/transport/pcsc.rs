@@ -48,10 +48,10 @@ impl Pcsc {
     fn come_back(&mut self, after: Disposition) -> Result<(), TransportError> {
         self.card
             .reconnect(ShareMode::Exclusive, Protocols::T1, after)
-            .map_err(|error| explain(error, &self.reader))?;
+            .map_err(|error| lost(error, &self.reader))?;
         // Another card may have come into the reader meanwhile.
         let status = self.card.status2_owned();
-        let status = status.map_err(|error| explain(error, &self.reader))?;
+        let status = status.map_err(|error| lost(error, &self.reader))?;
         self.atr = status.atr().to_vec();
         Ok(())
     }
@@ -64,12 +64,12 @@ impl Pcsc {
         if error == Error::NotTransacted {
             for _ in 0..NOTICES {
                 if let Err(error) = self.card.status2_owned() {
-                    return explain(error, &self.reader);
+                    return lost(error, &self.reader);
                 }
                 std::thread::sleep(NOTICE);
             }
         }
-        explain(error, &self.reader)
+        lost(error, &self.reader)
     }
 }
 
@@ -121,6 +121,14 @@ fn choose<'r>(readers: &'r [CString], wanted: &str) -> Result<&'r CStr, Transpor
                 .map(|reader| reader.to_string_lossy().into_owned())
                 .collect(),
         }),
+    }
+}
+
+/// What an error means once a card was there: a reader without a card has lost it.
+fn lost(error: Error, reader: &str) -> TransportError {
+    match error {
+        Error::NoSmartcard => explain(Error::RemovedCard, reader),
+        other => explain(other, reader),
     }
 }
 
