@@ -89,6 +89,8 @@ impl Target for Pcsc {
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
         let mut buffer = vec![0; pcsc::MAX_BUFFER_SIZE_EXTENDED];
         match self.card.transmit(command, &mut buffer) {
+            // A card pulled out in the middle of a command can leave an empty answer behind.
+            Ok([] | [_]) => Err(self.why(Error::NotTransacted)),
             Ok(response) => Ok(response.to_vec()),
             Err(error) => Err(self.why(error)),
         }
@@ -128,6 +130,8 @@ fn choose<'r>(readers: &'r [CString], wanted: &str) -> Result<&'r CStr, Transpor
 fn lost(error: Error, reader: &str) -> TransportError {
     match error {
         Error::NoSmartcard => explain(Error::RemovedCard, reader),
+        // The service let this program in before, so that it is ending.
+        Error::SecurityViolation => explain(Error::ServiceStopped, reader),
         other => explain(other, reader),
     }
 }
