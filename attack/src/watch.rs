@@ -5,7 +5,7 @@
 //!
 //! | rule | what |
 //! |---|---|
-//! | `secret` | no PIN, KEK, private or secret key, nor eight bytes of one in a row, is in a response, unless the host itself had sent these bytes as data |
+//! | `secret` | no PIN, KEK, private or secret key, nor eight bytes of one in a row, is in a response, unless the host itself had sent these bytes as data, or had chosen as PIN or share what anybody may read |
 //! | `tries` | a retry counter grows only by a command that presents the PIN, or by one that sets it |
 //! | `access` | no key is used, made, moved or deleted, nothing private read, nothing written, no custodian replaced without authentication; no PIN is taken that is none, no key file read |
 //! | `session` | after SELECT, reset and power-off nobody is authenticated; after the last two nothing is selected |
@@ -101,6 +101,8 @@ pub struct Watch {
     known: Arc<Secrets>,
     /// Secrets that it held since.
     learned: Secrets,
+    /// Of those, the ones that the host chose.
+    chosen: Secrets,
     /// Data that the host sent and that may come back.
     said: Vec<Vec<u8>>,
     /// Session PINs that the card gave away.
@@ -130,6 +132,7 @@ impl Watch {
             pins: pins(subject.memory()),
             known: secrets,
             learned: Secrets::default(),
+            chosen: Secrets::default(),
             said: Vec::new(),
             session_pins: Vec::new(),
             shadow: Shadow::after_initialize(),
@@ -140,7 +143,8 @@ impl Watch {
 
     /// The secrets that the card held since the watch began.
     #[must_use]
-    pub fn into_secrets(self) -> Secrets {
+    pub fn into_secrets(mut self) -> Secrets {
+        self.learned.extend(&self.chosen);
         self.learned
     }
 
@@ -195,7 +199,7 @@ impl Watch {
         // Every way out of the channel but its next exchange closes it.
         let channel = self.channel.take();
         let apdu = CommandApdu::parse(command).ok();
-        match apdu.filter(|apdu| apdu.cla & 0x7C == 0x0C) {
+        match apdu.filter(|apdu| apdu.cla & 0x7F == 0x0C) {
             None => {
                 self.shadow.close_channel();
                 let inner = Inner {
@@ -239,7 +243,7 @@ impl Watch {
             self.learn(subject.memory(), commits);
             self.check_memory(subject.memory());
         }
-        self.check_secrets(answer, header);
+        self.check_secrets(subject.memory(), answer, header);
         self.check_tries(&before, header, &data, answer);
         self.check_writes(commits, &before, header, answer);
         // Access is judged by who was authenticated before the command.
@@ -291,7 +295,7 @@ impl Watch {
             self.learn_domain(memory, slot);
         }
         for pin in pins(memory).iter().flatten() {
-            self.insert(&pin.value);
+            self.choose(&pin.value);
         }
         if let Ok(device) = memory.device().and_then(|device| device.key()) {
             self.insert(&device.secret_bytes());
@@ -310,8 +314,13 @@ impl Watch {
             }
         }
         for value in self.pins.clone().into_iter().flatten() {
-            self.insert(&value.value);
+            self.choose(&value.value);
         }
+    }
+
+    /// Learns a PIN or a KEK: hosts choose them.
+    fn choose(&mut self, secret: &[u8]) -> bool {
+        !self.known.contains(secret) && self.chosen.insert(secret)
     }
 
     fn learn_key(&mut self, memory: &Memory, id: KeyId) {
@@ -336,17 +345,22 @@ impl Watch {
         };
         // One byte of length, then the bytes.
         let encoded = postcard::to_allocvec(kek).unwrap();
-        if self.insert(&encoded[1..]) {
+        if self.choose(&encoded[1..]) {
             self.insert(&kek.encryption_key()[..]);
             self.insert(&kek.mac_key()[..]);
         }
     }
 
-    fn check_secrets(&self, answer: &Answer, header: [u8; 4]) {
-        let known = self.known.parts_in(&answer.data);
-        for part in known.chain(self.learned.parts_in(&answer.data)) {
+    fn check_secrets(&self, memory: &Memory, answer: &Answer, header: [u8; 4]) {
+        let made = self.known.parts_in(&answer.data);
+        let made = made.chain(self.learned.parts_in(&answer.data));
+        let chosen = self.chosen.parts_in(&answer.data);
+        for (part, excused) in made
+            .map(|part| (part, false))
+            .chain(chosen.map(|part| (part, header[1] == 0x84 || is_public(memory, part))))
+        {
             assert!(
-                self.said.iter().any(|said| contains(said, part)),
+                excused || self.said.iter().any(|said| contains(said, part)),
                 "secret: {} bytes of a secret in the response to {:02X}",
                 part.len(),
                 header[1]
@@ -584,6 +598,18 @@ fn pins(memory: &Memory) -> [Option<PinState>; 2] {
             left: pin.tries_left(),
         })
     })
+}
+
+/// Whether anybody may read these bytes. Cards are the same in every run, and so are their challenges:
+/// a fuzzer learns what they say and makes it a PIN or a share, which then is no secret.
+fn is_public(memory: &Memory, part: &[u8]) -> bool {
+    let certified = memory
+        .device()
+        .is_ok_and(|device| contains(&device.certificates, part));
+    certified
+        || memory.files().iter().any(|(id, file)| {
+            id.kind() == FileKind::Public && contains(file.content.expose(), part)
+        })
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

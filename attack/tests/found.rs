@@ -1,7 +1,78 @@
 //! What the fuzz targets found, so that it does not come back.
 
+use hsm2_attack::apdu::{extended, read, short};
+use hsm2_attack::fixture;
+use hsm2_attack::session::{Action, Session, Stage, Turn, Twist, run};
 use hsm2_attack::targets;
 use serde_json::json;
+
+/// Commands as the target `apdu_bytes` takes them.
+fn with_lengths(commands: &[Vec<u8>]) -> Vec<u8> {
+    let length = |command: &[u8]| {
+        u16::try_from(command.len())
+            .unwrap_or_default()
+            .to_be_bytes()
+    };
+    let framed = commands
+        .iter()
+        .map(|command| [&length(command), &command[..]].concat());
+    framed.collect::<Vec<_>>().concat()
+}
+
+/// A PIN whose bytes everybody may read in the device certificate is no secret that leaked.
+#[test]
+fn a_pin_that_is_a_part_of_the_certificate() {
+    let papers = Stage::get().papers();
+    let certificate = papers
+        .devices
+        .first()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let pin = certificate.get(100..106).unwrap_or_default();
+    assert_eq!(pin.len(), 6);
+    let template = [b"\x81\x06", pin, b"\x82\x0857621880"].concat();
+    targets::apdu_bytes(&with_lengths(&[
+        short(0x80, 0x50, 0, 0, &template),
+        read(0x2F02),
+    ]));
+}
+
+/// A share may hold what stands in every certificate.
+#[test]
+fn a_share_that_is_a_part_of_the_certificate() {
+    let papers = Stage::get().papers();
+    let certificate = papers
+        .devices
+        .first()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let share = certificate.get(40..72).unwrap_or_default();
+    targets::apdu_bytes(&with_lengths(&[
+        fixture::create_domain(fixture::ABSENT, 1),
+        extended(0x80, 0x52, 0, fixture::ABSENT, share),
+        read(0x2F02),
+    ]));
+}
+
+/// A protected command for another logical channel is not one of the secure channel: 6882.
+#[test]
+fn a_protected_command_for_another_logical_channel() {
+    let turn = |action, twist, protected| Turn {
+        second: false,
+        action,
+        twist,
+        protected,
+        tamper: None,
+    };
+    let challenge = || Action::Challenge { length: 8 };
+    let turns = vec![
+        turn(Action::OpenChannel, None, false),
+        turn(challenge(), Some(Twist::Header(0, 0x02)), true),
+        turn(challenge(), None, true),
+    ];
+    let replay = false;
+    assert_eq!(run(&Session { replay, turns }), 4);
+}
 
 /// A run that ended early, with more results than scenarios that were chosen.
 #[test]

@@ -43,6 +43,13 @@ impl Secrets {
         true
     }
 
+    /// Adds all secrets of others.
+    pub fn extend(&mut self, others: &Self) {
+        for secret in &others.whole {
+            self.insert(secret);
+        }
+    }
+
     fn begin(&mut self, part: &[u8]) {
         if let Some(start) = part.first_chunk() {
             self.begins.resize(BEGINNINGS, 0);
