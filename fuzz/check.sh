@@ -43,6 +43,7 @@ for sanitizer in "${sanitizers[@]}"; do
         rm -r "$work/seeds"
     done
     echo "$sanitizer: ${#targets[@]} targets, each with seeds and a dictionary"
+    mkdir "$work/corpus"
     # The folder and the compiler's wrapper are those of the build above: nothing is built again.
     built=fuzz/target told=()
     [ "$sanitizer" = none ] || { built=fuzz/target/$sanitizer told=(RUSTC_BOOTSTRAP=1); }
