@@ -19,15 +19,16 @@ fn with_lengths(commands: &[Vec<u8>]) -> Vec<u8> {
     framed.collect::<Vec<_>>().concat()
 }
 
+/// The certificate of the first card's device.
+fn certificate() -> Vec<u8> {
+    let papers = Stage::get().papers();
+    papers.devices.first().cloned().unwrap_or_default()
+}
+
 /// A PIN whose bytes everybody may read in the device certificate is no secret that leaked.
 #[test]
 fn a_pin_that_is_a_part_of_the_certificate() {
-    let papers = Stage::get().papers();
-    let certificate = papers
-        .devices
-        .first()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let certificate = certificate();
     let pin = certificate.get(100..106).unwrap_or_default();
     assert_eq!(pin.len(), 6);
     let template = [b"\x81\x06", pin, b"\x82\x0857621880"].concat();
@@ -40,12 +41,7 @@ fn a_pin_that_is_a_part_of_the_certificate() {
 /// A share may hold what stands in every certificate.
 #[test]
 fn a_share_that_is_a_part_of_the_certificate() {
-    let papers = Stage::get().papers();
-    let certificate = papers
-        .devices
-        .first()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let certificate = certificate();
     let share = certificate.get(40..72).unwrap_or_default();
     targets::apdu_bytes(&with_lengths(&[
         fixture::create_domain(fixture::ABSENT, 1),

@@ -97,13 +97,6 @@ impl crate::transport::Target for Broken {
 
 #[test]
 fn a_certificate_that_cannot_be_read_is_a_finding_and_ends_nothing() {
-    let mut card = Embedded::new("BROKEN").unwrap();
-    let mut send = |apdu: crate::apdu::Apdu| {
-        use crate::transport::Target;
-        let response = card.transmit(&apdu.bytes()).unwrap();
-        assert_eq!(response[response.len() - 2..], [0x90, 0x00]);
-    };
-    send(crate::suite::hand::select());
     let data = [
         &[0x80, 2, 0, 1, 0x81, 6],
         fixture::PIN,
@@ -111,8 +104,13 @@ fn a_certificate_that_cannot_be_read_is_a_finding_and_ends_nothing() {
         &fixture::SO_PIN,
         &[0x91, 1, 3],
     ];
-    send(apdu(0x8050_0000).parts(&data));
-    send(apdu(0x00d7_ce01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]));
+    let card = Embedded::prepared(
+        "BROKEN",
+        [
+            apdu(0x8050_0000).parts(&data),
+            apdu(0x00d7_ce01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]),
+        ],
+    );
     let mut target: Box<dyn crate::transport::Target> = Box::new(Broken(card));
     let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
     let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());

@@ -18,12 +18,6 @@ struct Scene {
 
 /// A card that an owner uses: initialised, with key 1 on it.
 fn device() -> Foreign {
-    let mut card = Embedded::new("OWNED").unwrap();
-    let mut send = |apdu: crate::apdu::Apdu| {
-        let response = card.transmit(&apdu.bytes()).unwrap();
-        assert_eq!(response[response.len() - 2..], [0x90, 0x00]);
-    };
-    send(crate::suite::hand::select());
     let data = [
         &[0x80, 2, 0, 1, 0x81, 6],
         fixture::PIN,
@@ -31,9 +25,13 @@ fn device() -> Foreign {
         &fixture::SO_PIN,
         &[0x91, 1, 3, 0x92, 1, 0],
     ];
-    send(apdu(0x8050_0000).parts(&data));
-    send(apdu(0x0048_01b0).data([0x91, 1, 0x10]));
-    Foreign::new(card)
+    Foreign::new(Embedded::prepared(
+        "OWNED",
+        [
+            apdu(0x8050_0000).parts(&data),
+            apdu(0x0048_01b0).data([0x91, 1, 0x10]),
+        ],
+    ))
 }
 
 fn consent(allow: Effect) -> Consent {

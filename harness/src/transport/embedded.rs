@@ -81,6 +81,20 @@ pub enum EmbeddedError {
 }
 
 impl Embedded {
+    /// A card that answered 9000 to SELECT and to each of these commands.
+    #[cfg(test)]
+    pub(crate) fn prepared(
+        serial: &str,
+        commands: impl IntoIterator<Item = crate::apdu::Apdu>,
+    ) -> Self {
+        let mut card = Self::new(serial).unwrap();
+        for command in std::iter::once(crate::suite::hand::select()).chain(commands) {
+            let response = card.transmit(&command.bytes()).unwrap();
+            assert_eq!(response[response.len() - 2..], [0x90, 0x00]);
+        }
+        card
+    }
+
     /// Makes a card that does the same in every run: all its randomness comes from its serial.
     ///
     /// `serial` has 1 to 9 characters out of A-Z and 0-9.

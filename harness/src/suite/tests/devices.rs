@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::super::fixture;
 use super::super::hand::select;
 use super::super::runner::{Order, run};
-use crate::apdu::{Apdu, apdu};
+use crate::apdu::apdu;
 use crate::card::cvc::object;
 use crate::guard::Consent;
 use crate::guard::foreign::Foreign;
@@ -23,12 +23,6 @@ const SO_PIN: [u8; 8] = *b"86420864";
 
 /// A card that its owner set up, with three keys on it.
 fn owned(serial: &str) -> Embedded {
-    let mut card = Embedded::new(serial).unwrap();
-    let mut send = |apdu: Apdu| {
-        let response = card.transmit(&apdu.bytes()).unwrap();
-        assert_eq!(response[response.len() - 2..], [0x90, 0x00]);
-    };
-    send(select());
     let data = [
         object(0x80, &[&[0, 1]]),
         object(0x81, &[PIN]),
@@ -36,13 +30,11 @@ fn owned(serial: &str) -> Embedded {
         object(0x91, &[&[3]]),
         object(0x97, &[&[2]]),
     ];
-    send(apdu(0x8050_0000).data(data.concat()));
-    for key in 1..=3 {
-        send(apdu(0x0048_00b0).p1(key).data([0x91, 1, 0x10]));
-    }
-    send(apdu(0x00d7_cf01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]));
-    send(select());
-    card
+    let initialize = apdu(0x8050_0000).data(data.concat());
+    let keys = (1..=3).map(|key| apdu(0x0048_00b0).p1(key).data([0x91, 1, 0x10]));
+    let file = apdu(0x00d7_cf01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]);
+    let rest = keys.chain([file, select()]);
+    Embedded::prepared(serial, std::iter::once(initialize).chain(rest))
 }
 
 /// What the suite finds on an owner's device, and a look at what it left there.
