@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn the_published_exchanges() {
         let vector: serde_json::Value =
-            serde_json::from_str(include_str!("../../vectors/sm.json")).unwrap();
+            serde_json::from_str(include_str!("../../../vectors/sm.json")).unwrap();
         let bytes = |value: &serde_json::Value| hex::decode(value.as_str().unwrap()).unwrap();
         let mut channel = Channel {
             encryption: bytes(&vector["ksenc"]),

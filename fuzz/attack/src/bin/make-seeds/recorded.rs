@@ -7,12 +7,12 @@ use super::{Seeds, field, with_lengths};
 
 /// Sessions that OpenSC's tools had with a card.
 const OPENSC: [&str; 6] = [
-    include_str!("../../../../harness/data/opensc/initialise.txt"),
-    include_str!("../../../../harness/data/opensc/keys.txt"),
-    include_str!("../../../../harness/data/opensc/sign.txt"),
-    include_str!("../../../../harness/data/opensc/wrap.txt"),
-    include_str!("../../../../harness/data/opensc/pka.txt"),
-    include_str!("../../../../harness/data/opensc/domains.txt"),
+    include_str!("../../../../../harness/data/opensc/initialise.txt"),
+    include_str!("../../../../../harness/data/opensc/keys.txt"),
+    include_str!("../../../../../harness/data/opensc/sign.txt"),
+    include_str!("../../../../../harness/data/opensc/wrap.txt"),
+    include_str!("../../../../../harness/data/opensc/pka.txt"),
+    include_str!("../../../../../harness/data/opensc/domains.txt"),
 ];
 
 /// Commands and responses between two power cycles of OpenSC's sessions.
@@ -66,9 +66,9 @@ fn content(bytes: &[u8]) -> Vec<u8> {
 
 /// Certificates and requests of the vectors, whole.
 pub(super) fn certificates() -> Seeds {
-    let cvc = vector(include_str!("../../../../vectors/cvc.json"));
-    let xkek = vector(include_str!("../../../../vectors/xkek.json"));
-    let kdm = vector(include_str!("../../../../vectors/kdm.json"));
+    let cvc = vector(include_str!("../../../../../vectors/cvc.json"));
+    let xkek = vector(include_str!("../../../../../vectors/xkek.json"));
+    let kdm = vector(include_str!("../../../../../vectors/kdm.json"));
     let published = cvc["published"].as_array().unwrap();
     let mut all: Seeds = published
         .iter()
@@ -102,8 +102,8 @@ pub(super) fn certificate_contents() -> Seeds {
 
 /// Memberships and requests for the target of that name.
 pub(super) fn memberships() -> Seeds {
-    let kdm = vector(include_str!("../../../../vectors/kdm.json"));
-    let xkek = vector(include_str!("../../../../vectors/xkek.json"));
+    let kdm = vector(include_str!("../../../../../vectors/kdm.json"));
+    let xkek = vector(include_str!("../../../../../vectors/xkek.json"));
     let member = |name: &str| field(&kdm["computed"][name], "command_data").unwrap();
     let request = |name: &str| content(&field(&xkek, name).unwrap());
     vec![
@@ -116,7 +116,7 @@ pub(super) fn memberships() -> Seeds {
 
 /// Blobs of the vectors, and what is in them for the way that makes the MAC right.
 pub(super) fn blobs() -> Seeds {
-    let blobs = vector(include_str!("../../../../vectors/blobs.json"));
+    let blobs = vector(include_str!("../../../../../vectors/blobs.json"));
     let mut all = Seeds::new();
     for name in ["vectors", "negative"] {
         for one in blobs[name].as_array().unwrap() {
@@ -134,13 +134,13 @@ pub(super) fn blobs() -> Seeds {
 
 /// The share file of the vectors.
 pub(super) fn share_file() -> Vec<u8> {
-    let dkek = vector(include_str!("../../../../vectors/dkek.json"));
+    let dkek = vector(include_str!("../../../../../vectors/dkek.json"));
     field(&dkek["share_file"], "file").unwrap()
 }
 
 /// Commands of the opening of a secure channel, and of what went through it.
 pub(super) fn channel() -> Seeds {
-    let sm = vector(include_str!("../../../../vectors/sm.json"));
+    let sm = vector(include_str!("../../../../../vectors/sm.json"));
     let steps = sm["steps"].as_array().unwrap();
     let mut all = vec![
         field(&sm, "mse_at").unwrap(),

@@ -109,7 +109,7 @@ fn main() {
 /// Records of genuine tokens.
 fn recorded() -> Vec<Value> {
     let file: Value =
-        serde_json::from_str(include_str!("../../../../vectors/real-tokens.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../../vectors/real-tokens.json")).unwrap();
     file["records"].as_array().unwrap().clone()
 }
 
@@ -278,7 +278,7 @@ fn reports() -> Seeds {
 {"time":"2026-01-31T12:00:00.3Z","card":"A","command":"0020008106************","response":"9000","name":"VERIFY","about":"user PIN","status":"9000 done","micros":41,"blanked":true}
 {"time":"2026-01-31T12:00:00.4Z","card":"A","command":"0084000008","response":"****************9000"}
 "#;
-    let profile = include_str!("../../../../harness/profiles/virtual-3.6.toml");
+    let profile = include_str!("../../../../../harness/profiles/virtual-3.6.toml");
     vec![
         [vec![0], serde_json::to_vec(&report).unwrap()].concat(),
         [&[1], profile.as_bytes()].concat(),
@@ -289,7 +289,7 @@ fn reports() -> Seeds {
 
 /// Keys as files of every kind.
 fn key_files() -> Seeds {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../harness/tests/data/keys");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../harness/tests/data/keys");
     let mut seeds: Seeds = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
