@@ -15,18 +15,23 @@ deny_version=0.20.2 fuzz_version=0.13.2
 log=target/test-log
 mkdir -p "$log"
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 checks=0
 failures=()
 notes=()
+repeated=()
 
 headline() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 fail() { failed=$((failed + 1)); failures+=("$1"); }
 skip() { skipped=$((skipped + 1)); notes+=("skipped: $1"); }
 
-# A check that holds or does not: check NAME COMMAND...
+# A check that holds or does not: check NAME COMMAND... What a failed one printed comes again at the
+# end, where people look.
 check() {
+    local said=$log/said-$((++checks))
     headline "$1"
-    "${@:2}" 2>&1 || fail "$1"
+    "${@:2}" > >(tee "$said") 2>&1 && return 0
+    fail "$1"
+    repeated+=("$said")
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -145,6 +150,9 @@ add_up() {
     if [ "$2" -ne 0 ]; then
         [ "${counts[1]}" -eq 0 ] && failed=$((failed + 1))
         failures+=("$1")
+        sed -n '/^failures:/,/^test result/p' "$3" > "$3-failed"
+        [ -s "$3-failed" ] || cp "$3" "$3-failed"
+        repeated+=("$3-failed")
     elif [ "${counts[0]}" -eq 0 ]; then
         fail "$1: none ran"
     fi
@@ -233,6 +241,7 @@ advisories
 # ---------------------------------------------------------------------------------------------
 
 headline "Done"
+for said in "${repeated[@]}"; do tail -n 60 "$said"; done
 for note in "${notes[@]}"; do echo "$note"; done
 for failure in "${failures[@]}"; do echo "FAILED: $failure"; done
 printf '%d passed, %d failed' "$passed" "$failed"

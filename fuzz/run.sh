@@ -23,6 +23,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 
 TIMEFORMAT=%U
 failed=0
+started=$(mktemp)
+trap 'rm -f "$started"' EXIT
 echo "| target | processor time | runs | a second | edges | features | corpus |"
 echo "|---|---|---|---|---|---|---|"
 for target in "${targets[@]}"; do
@@ -51,6 +53,12 @@ for target in "${targets[@]}"; do
         failed=1
         echo "$target: FAILED after $used s of processor time, see fuzz/$log"
         tail -n 30 "$log"
+        # So that the log of a machine that is gone is enough to reproduce it.
+        for found in $(find "artifacts/$target" -type f ! -name log -newer "$started" -size -8k); do
+            echo "base64 of $found:"
+            base64 -w 0 "$found"
+            echo
+        done
     fi
 done
 exit $failed
