@@ -45,7 +45,7 @@ pub struct Attestation {
 }
 
 /// A certificate.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Certified {
     /// Whose key it is.
     pub holder: String,
@@ -63,6 +63,8 @@ pub struct Certified {
     pub to: Option<String>,
     /// Whether today is a day of validity.
     pub in_time: bool,
+    /// Days until the last day of validity, negative after it.
+    pub days_left: Option<i64>,
 }
 
 /// A key of the card.
@@ -79,7 +81,7 @@ pub struct Key {
 }
 
 /// Where a key comes from.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", content = "why", rename_all = "snake_case")]
 pub enum Origin {
     /// Both signatures verify: the device made the key pair.
@@ -109,11 +111,31 @@ pub enum Verdict {
     Refuted,
 }
 
+/// Which keys an attestation looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    None,
+    One(u8),
+    All,
+}
+
 /// Looks at a card; `only` names one key. Dates are judged as of `today`.
 ///
 /// # Errors
 /// [`CardError`] when the card cannot be reached or is no such card.
 pub fn attest(card: &mut Card, only: Option<u8>, today: Date) -> Result<Attestation, CardError> {
+    look(card, only.map_or(Which::All, Which::One), today)
+}
+
+/// As [`attest`] for the device alone: its certificates and its proof, none of its keys.
+///
+/// # Errors
+/// [`CardError`] when the card cannot be reached or is no such card.
+pub fn attest_device(card: &mut Card, today: Date) -> Result<Attestation, CardError> {
+    look(card, Which::None, today)
+}
+
+fn look(card: &mut Card, which: Which, today: Date) -> Result<Attestation, CardError> {
     let place = card.describe();
     card.select()?;
     let file = card.read(DEVICE_CERTIFICATES)?;
@@ -132,18 +154,20 @@ pub fn attest(card: &mut Card, only: Option<u8>, today: Date) -> Result<Attestat
     };
     let mut findings = Vec::new();
     let (certificates, root) = judge_chain(&chain, today, &mut findings);
-    let keys = match only {
-        Some(key) => vec![judge_key(card, key, device)?],
-        None => {
+    let keys = match which {
+        Which::None => Vec::new(),
+        Which::One(key) => vec![judge_key(card, key, device)?],
+        Which::All => {
             let ids = card.keys()?;
             let keys = ids.into_iter().map(|key| judge_key(card, key, device));
             keys.collect::<Result<_, _>>()?
         }
     };
+    let asked = matches!(which, Which::One(_));
     for key in &keys {
         match &key.origin {
             Origin::Wrong(why) => findings.push(format!("key {}: {why}", key.id)),
-            Origin::NotAttested(why) if only.is_some() => {
+            Origin::NotAttested(why) if asked => {
                 findings.push(format!("key {} is not attested: {why}", key.id));
             }
             Origin::NotJudged(why) => {
@@ -164,7 +188,7 @@ pub fn attest(card: &mut Card, only: Option<u8>, today: Date) -> Result<Attestat
             findings.push(format!("the device does not have its key: {why}"));
         }
     }
-    let verdict = verdict(root, &certificates, &possession, &keys, only.is_some());
+    let verdict = verdict(root, &certificates, &possession, &keys, asked);
     Ok(Attestation {
         place,
         serial: serial(&device.holder),
@@ -273,6 +297,7 @@ fn judge_chain(
             from: from.map(|date| date.to_string()),
             to: to.map(|date| date.to_string()),
             in_time,
+            days_left: to.map(|to| to.days() - today.days()),
         });
     }
     // Below a broken link the root says nothing about the device.
@@ -290,7 +315,11 @@ fn role_at(number: usize, certificate: &Certificate) -> Role {
     }
 }
 
-fn judge_key(card: &mut Card, id: u8, device: &Certificate) -> Result<Key, CardError> {
+/// Finds out what the request of a key shows; `device` is the card's own certificate.
+///
+/// # Errors
+/// [`CardError`] when the card cannot be reached.
+pub fn judge_key(card: &mut Card, id: u8, device: &Certificate) -> Result<Key, CardError> {
     let unattested = |why: &str| Key {
         id,
         kind: None,
@@ -306,6 +335,9 @@ fn judge_key(card: &mut Card, id: u8, device: &Certificate) -> Result<Key, CardE
             return Ok(unattested(
                 "there is no request; the key was imported, is an AES key, or does not exist",
             ));
+        }
+        Err(CardError::Refused { status, .. }) => {
+            return Ok(unattested(&format!("its request cannot be read: {status}")));
         }
         Err(error) => return Err(error),
     };
@@ -386,11 +418,7 @@ impl Attestation {
                 date(&certificate.to),
             ));
         }
-        lines.push(match &self.possession {
-            Possession::Proven => "Device key  proven by chip authentication".into(),
-            Possession::NotProven(_) => "Device key  not proven".into(),
-            Possession::Disproved(_) => "Device key  THE DEVICE DOES NOT HAVE IT".into(),
-        });
+        lines.push(format!("Device key  {}", self.possession.in_words()));
         lines.push(format!("Keys        {}", self.keys.len()));
         lines.extend(self.keys.iter().map(Key::in_words));
         lines.push(format!("Verdict     {}", self.verdict.in_words()));
@@ -404,12 +432,7 @@ impl Attestation {
 
 impl Key {
     fn in_words(&self) -> String {
-        let origin = match &self.origin {
-            Origin::MadeHere => "made in this device".into(),
-            Origin::NotAttested(why) => format!("not attested: {why}"),
-            Origin::NotJudged(why) => format!("cannot be judged here: {why}"),
-            Origin::Wrong(why) => format!("WRONG: {why}"),
-        };
+        let origin = self.origin.in_words();
         match (&self.kind, &self.holder) {
             (Some(kind), Some(holder)) => format!("  {:<9} {kind}, {holder}: {origin}", self.id),
             _ => format!("  {:<9} {origin}", self.id),
@@ -417,8 +440,35 @@ impl Key {
     }
 }
 
+impl Origin {
+    /// In words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::MadeHere => "made in this device".into(),
+            Self::NotAttested(why) => format!("not attested: {why}"),
+            Self::NotJudged(why) => format!("cannot be judged here: {why}"),
+            Self::Wrong(why) => format!("WRONG: {why}"),
+        }
+    }
+}
+
+impl Possession {
+    /// In words.
+    #[must_use]
+    pub fn in_words(&self) -> &'static str {
+        match self {
+            Self::Proven => "proven by chip authentication",
+            Self::NotProven(_) => "not proven",
+            Self::Disproved(_) => "THE DEVICE DOES NOT HAVE IT",
+        }
+    }
+}
+
 impl Verdict {
-    fn in_words(self) -> &'static str {
+    /// In words.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
         match self {
             Self::Genuine => "genuine",
             Self::WithoutValue => "holds together, below a root that vouches for nothing",

@@ -12,13 +12,12 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
 use crate::apdu::apdu;
-use crate::card::cvc::{Certificate, Chain};
-use crate::der::Reader;
+use crate::attest::{self, Attestation, Certified, Date, Possession, Verdict, Worth};
 use crate::device::{self, Identity};
 use crate::report::survey::{CardMap, survey};
 use crate::suite::bench::Stop;
@@ -31,10 +30,10 @@ pub use measure::Measure;
 pub use text::markdown;
 
 /// Version of the JSON form.
-pub const SCHEMA_VERSION: &str = "1.0";
+pub const SCHEMA_VERSION: &str = "2.0";
 
 /// All that is known of a device.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Serialize)]
 pub struct DeviceReport {
     /// [`SCHEMA_VERSION`].
     pub schema_version: &'static str,
@@ -44,8 +43,8 @@ pub struct DeviceReport {
     pub made: String,
     /// Who it is.
     pub device: Identity,
-    /// Its certificates, its own first.
-    pub certificates: Vec<CertificateFacts>,
+    /// Who vouches for it.
+    pub vouched: Vouched,
     /// The options it was initialised with.
     pub options: Vec<&'static str>,
     /// State of the user PIN.
@@ -68,21 +67,31 @@ pub struct DeviceReport {
     pub issues: Vec<Issue>,
 }
 
-/// A certificate in short.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CertificateFacts {
-    /// Whose key it is.
-    pub holder: String,
-    /// Who signed it.
-    pub authority: String,
-    /// First day of validity, YYYY-MM-DD.
-    pub from: Option<String>,
-    /// Last day of validity, YYYY-MM-DD.
-    pub until: Option<String>,
-    /// Days until it expires, negative after that.
-    pub days_left: Option<i64>,
-    /// Who vouches for it, as far as this program can check.
-    pub checked: &'static str,
+/// Who vouches for a device, and what that is worth; its keys are in the [`Inventory`].
+#[derive(Debug, Serialize)]
+pub struct Vouched {
+    /// Its certificates, its own first.
+    pub certificates: Vec<Certified>,
+    /// The root that they end at, when every signature verifies and the root is known.
+    pub root: Option<Worth>,
+    /// Whether the device has the private key of its certificate.
+    pub possession: Possession,
+    /// What is wrong or worth knowing, in sentences: an expired certificate is one.
+    pub findings: Vec<String>,
+    /// What all of this comes to.
+    pub verdict: Verdict,
+}
+
+impl From<Attestation> for Vouched {
+    fn from(attestation: Attestation) -> Self {
+        Self {
+            certificates: attestation.certificates,
+            root: attestation.root,
+            possession: attestation.possession,
+            findings: attestation.findings,
+            verdict: attestation.verdict,
+        }
+    }
 }
 
 /// What may be done for a report.
@@ -104,8 +113,9 @@ pub fn report(
     depth: Depth,
     tell: &mut dyn FnMut(&str),
 ) -> Result<DeviceReport, Stop> {
+    tell("certificates");
+    let vouched = attest::attest_device(hand.card(), Date::today())?.into();
     let options_byte = device::options(&hand.select()?);
-    let chain = hand.chain()?;
     let mut user_pin = pin(hand, 0x81)?;
     if hand.pin().is_err() && depth.test_keys {
         user_pin += "; not presented, so nothing was measured";
@@ -140,7 +150,7 @@ pub fn report(
             options: options_byte,
             ..identity.clone()
         },
-        certificates: certificates(&chain, identity, today())?,
+        vouched,
         options: options_byte.map(options).unwrap_or_default(),
         user_pin,
         so_pin,
@@ -200,87 +210,4 @@ fn public_keys(hand: &mut Hand) -> Result<String, Stop> {
         (0x6d00, _) => "not set up".into(),
         (status, _) => format!("unknown, status {status:04X}"),
     })
-}
-
-/// Today as days since 1970.
-fn today() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_secs() / 86_400).unwrap_or_default()
-    })
-}
-
-fn certificates(
-    chain: &Chain,
-    identity: &Identity,
-    today: i64,
-) -> Result<Vec<CertificateFacts>, Stop> {
-    let root = if identity.is_virtual {
-        "signed by the virtual root, which proves nothing"
-    } else {
-        "its issuer's certificate is not here; the vendor's root is not built in"
-    };
-    Ok(vec![
-        facts(&chain.device, "signed by the next certificate", today)?,
-        facts(&chain.issuer, root, today)?,
-    ])
-}
-
-fn facts(
-    certificate: &Certificate,
-    checked: &'static str,
-    today: i64,
-) -> Result<CertificateFacts, Stop> {
-    let mut fields = Reader::new(&certificate.content)
-        .expect(0x7f4e, "the body")?
-        .reader();
-    let (mut from, mut until) = (None, None);
-    while !fields.is_empty() {
-        let field = fields.element()?;
-        match field.tag {
-            0x5f25 => from = Day::read(field.content),
-            0x5f24 => until = Day::read(field.content),
-            _ => {}
-        }
-    }
-    Ok(CertificateFacts {
-        holder: String::from_utf8_lossy(&certificate.holder).into_owned(),
-        authority: String::from_utf8_lossy(&certificate.authority).into_owned(),
-        from: from.map(Day::iso),
-        until: until.map(Day::iso),
-        days_left: until.map(|until| until.number() - today),
-        checked,
-    })
-}
-
-/// A day of this century: year, month, day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Day(i64, i64, i64);
-
-impl Day {
-    /// Six bytes, a decimal digit in each: YYMMDD.
-    fn read(digits: &[u8]) -> Option<Self> {
-        let &[y1, y2, m1, m2, d1, d2] = digits else {
-            return None;
-        };
-        let two = |tens: u8, ones: u8| i64::from(tens) * 10 + i64::from(ones);
-        let day = Self(2000 + two(y1, y2), two(m1, m2), two(d1, d2));
-        let fits = digits.iter().all(|digit| *digit < 10)
-            && (1..=12).contains(&day.1)
-            && (1..=31).contains(&day.2);
-        fits.then_some(day)
-    }
-
-    fn iso(self) -> String {
-        format!("{:04}-{:02}-{:02}", self.0, self.1, self.2)
-    }
-
-    /// Days since 1970-01-01 in the Gregorian calendar; years are counted from March on.
-    fn number(self) -> i64 {
-        let Self(year, month, day) = self;
-        let year = if month <= 2 { year - 1 } else { year };
-        let month = (month + 9) % 12;
-        let days = 365 * year + year / 4 - year / 100 + year / 400;
-        days + (month * 306 + 5) / 10 + day - 1 - 719_468
-    }
 }

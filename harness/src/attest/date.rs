@@ -61,6 +61,18 @@ impl Date {
             day: u8::try_from(left + 1).unwrap_or(u8::MAX),
         }
     }
+
+    /// Days since 1 January 1970. A day that its month has not, such as 31 February, counts as that
+    /// many days after the month's first.
+    #[must_use]
+    pub fn days(self) -> i64 {
+        // Years are counted from March on, so that the leap day is the last of its year.
+        let (year, month) = (i64::from(self.year), i64::from(self.month));
+        let year = if month <= 2 { year - 1 } else { year };
+        let before = 365 * year + year / 4 - year / 100 + year / 400;
+        let months = ((month + 9) % 12 * 306 + 5) / 10;
+        before + months + i64::from(self.day) - 1 - 719_468
+    }
 }
 
 impl fmt::Display for Date {
@@ -85,7 +97,9 @@ mod tests {
             (21_974, "2030-03-01"),
         ];
         for (days, text) in rows {
-            assert_eq!(Date::from_days(days).to_string(), text);
+            let date = Date::from_days(days);
+            assert_eq!(date.to_string(), text);
+            assert_eq!(date.days(), i64::try_from(days).unwrap());
         }
     }
 

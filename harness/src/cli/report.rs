@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::run::{denied_exit, transport_exit};
 use super::{Exit, Failure, files, print};
+use crate::attest::Verdict;
 use crate::fleet::{self, Depth};
 use crate::guard::{Consent, Denied, Guard};
 use crate::scenario::{Effect, Start};
@@ -93,6 +94,12 @@ impl Report {
             files::write_report(path, &text)?;
         }
         print(text.trim_end());
+        if report.vouched.verdict == Verdict::Refuted {
+            return Err(Failure::new(
+                Exit::Refuted,
+                "the device's certificates or its proof are wrong, see above",
+            ));
+        }
         if report.checks.iter().any(|check| check.good == Some(false)) {
             return Err(Failure::new(
                 Exit::NotConforming,

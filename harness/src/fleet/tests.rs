@@ -43,9 +43,14 @@ fn a_full_card_in_short() {
             .any(|check| check.name.starts_with("top bits") && check.good == Some(true))
     );
     assert!(report.measured.len() >= 8);
-    assert_eq!(report.certificates.len(), 2);
-    assert_eq!(report.certificates[0].holder, "ZZSUITEA00000");
-    assert!(report.certificates[0].days_left.unwrap() > 0);
+    let vouched = &report.vouched;
+    assert_eq!(vouched.certificates.len(), 2);
+    assert_eq!(vouched.certificates[0].holder, "ZZSUITEA00000");
+    assert!(vouched.certificates[0].days_left.unwrap() > 0);
+    assert_eq!(vouched.root, Some(Worth::Virtual));
+    assert_eq!(vouched.possession, Possession::Proven);
+    assert_eq!(vouched.verdict, Verdict::WithoutValue);
+    assert_eq!(vouched.findings, Vec::<String>::new());
     // Test keys are gone.
     assert_eq!(hand.objects().unwrap(), before);
     let text = markdown(&report);
@@ -54,23 +59,77 @@ fn a_full_card_in_short() {
     assert!(text.contains("ORPHAN CC01"), "{text}");
 }
 
-#[test]
-fn without_permission_it_only_looks() {
-    let mut target: Box<dyn crate::transport::Target> = Box::new(Embedded::new("LOOK").unwrap());
+/// A report on a card to which nothing may be done.
+fn only_looked_at(mut target: Box<dyn crate::transport::Target>) -> DeviceReport {
     let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
     let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
     hand.select().unwrap();
-    let report = report(&mut hand, &identity, Depth::default(), &mut |_| {}).unwrap();
+    report(&mut hand, &identity, Depth::default(), &mut |_| {}).unwrap()
+}
+
+/// The certificates of a genuine device, on a card that has not its key.
+#[test]
+fn the_vendors_root_is_known_and_a_copy_of_certificates_is_refuted() {
+    let records = include_str!("../../../vectors/real-tokens.json");
+    let records: serde_json::Value = serde_json::from_str(records).unwrap();
+    let list = records["records"].as_array().unwrap();
+    let record = list.iter().find(|one| one["id"] == "ef2f02-41").unwrap();
+    let mut file = hex::decode(record["response_hex"].as_str().unwrap()).unwrap();
+    file.extend([0x90, 0x00]);
+    let card = Broken(Embedded::new("COPY").unwrap(), move |command: &[u8]| {
+        command
+            .starts_with(&[0x00, 0xb1, 0x2f, 0x02])
+            .then(|| file.clone())
+    });
+    let report = only_looked_at(Box::new(card));
+    assert!(!report.device.is_virtual);
+    let vouched = &report.vouched;
+    assert_eq!(vouched.root, Some(Worth::Production));
+    assert!(vouched.certificates.iter().all(|one| one.signature));
+    assert!(matches!(vouched.possession, Possession::Disproved(_)));
+    assert_eq!(vouched.verdict, Verdict::Refuted);
+    let text = markdown(&report);
+    assert!(
+        text.contains("- Root: the vendor's root: a genuine device"),
+        "{text}"
+    );
+    assert!(
+        text.contains("- FINDING: the device does not have its key"),
+        "{text}"
+    );
+}
+
+/// Whatever day it is when this runs, a certificate of the past has expired.
+#[test]
+fn an_expired_certificate_is_a_finding_in_words() {
+    let mut report = only_looked_at(Box::new(Embedded::new("OLD").unwrap()));
+    let mut card = crate::card::Card::new(Box::new(Embedded::new("OLD").unwrap()));
+    let tomorrow_of_the_last_day = Date::from_days(29_220);
+    report.vouched = attest::attest_device(&mut card, tomorrow_of_the_last_day)
+        .unwrap()
+        .into();
+    let text = markdown(&report);
+    assert!(text.contains("EXPIRED 1 days ago"), "{text}");
+    assert!(
+        text.contains("- FINDING: the certificate of ZZOLD00000 expired on 2049-12-31"),
+        "{text}"
+    );
+    assert_eq!(report.vouched.verdict, Verdict::WithoutValue);
+}
+
+#[test]
+fn without_permission_it_only_looks() {
+    let report = only_looked_at(Box::new(Embedded::new("LOOK").unwrap()));
     assert_eq!(report.user_pin, "not set");
     assert_eq!(report.measured.len(), 2);
     assert!(report.checks.iter().any(|check| check.good.is_none()));
     assert_eq!(report.issues.len(), 0);
 }
 
-/// A file of which the card says that it is there, and then does not give it.
-struct Broken(Embedded);
+/// A card of which some commands are answered by somebody else.
+struct Broken<F>(Embedded, F);
 
-impl crate::transport::Target for Broken {
+impl<F: FnMut(&[u8]) -> Option<Vec<u8>>> crate::transport::Target for Broken<F> {
     fn describe(&self) -> String {
         self.0.describe()
     }
@@ -80,9 +139,9 @@ impl crate::transport::Target for Broken {
     }
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, crate::transport::TransportError> {
-        match command {
-            [0x00, 0xb1, 0xce, ..] => Ok(vec![0x6f, 0x00]),
-            _ => self.0.transmit(command),
+        match self.1(command) {
+            Some(answer) => Ok(answer),
+            None => self.0.transmit(command),
         }
     }
 
@@ -111,11 +170,13 @@ fn a_certificate_that_cannot_be_read_is_a_finding_and_ends_nothing() {
             apdu(0x00d7_ce01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]),
         ],
     );
-    let mut target: Box<dyn crate::transport::Target> = Box::new(Broken(card));
-    let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
-    let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
-    hand.select().unwrap();
-    let report = report(&mut hand, &identity, Depth::default(), &mut |_| {}).unwrap();
+    // The card says that the file is there, and then does not give it.
+    let card = Broken(card, |command: &[u8]| {
+        command
+            .starts_with(&[0x00, 0xb1, 0xce])
+            .then(|| vec![0x6f, 0x00])
+    });
+    let report = only_looked_at(Box::new(card));
     let bad = report.checks.iter().find(|check| check.good == Some(false));
     assert_eq!(bad.unwrap().what, "CE01 cannot be read, status 6F00");
 }
@@ -169,12 +230,7 @@ fn nonces_that_repeat() {
 }
 
 #[test]
-fn days_and_orphans_and_issues() {
-    assert_eq!(Day(1970, 1, 1).number(), 0);
-    assert_eq!(Day(2000, 3, 1).number(), 11_017);
-    assert_eq!(Day(2032, 10, 29).number(), 22_947);
-    assert_eq!(Day::read(&[3, 2, 1, 0, 2, 9]).unwrap().iso(), "2032-10-29");
-    assert_eq!(Day::read(&[3, 2, 1, 3, 2, 9]), None);
+fn orphans_and_issues() {
     let orphans = inventory::orphans(&[0xcc00, 0xcc01, 0xc401, 0xc402, 0xce03, 0xcf04]);
     let files: Vec<&str> = orphans.iter().map(|orphan| &orphan[..4]).collect();
     assert_eq!(files, ["C402", "CE03", "CF04"]);

@@ -1,6 +1,6 @@
 use std::fmt::Write;
 
-use super::DeviceReport;
+use super::{DeviceReport, Worth};
 
 /// The report as Markdown, which reads as text as well.
 #[must_use]
@@ -78,8 +78,14 @@ pub fn markdown(report: &DeviceReport) -> String {
 }
 
 fn certificates(out: &mut String, report: &DeviceReport) {
+    let vouched = &report.vouched;
     let _ = writeln!(out, "\n## Certificates\n");
-    for certificate in &report.certificates {
+    for certificate in &vouched.certificates {
+        let signature = if certificate.signature {
+            "verified"
+        } else {
+            "DOES NOT VERIFY"
+        };
         let unknown = || "unknown".to_string();
         let left = match certificate.days_left {
             Some(days) if days < 0 => format!(", EXPIRED {} days ago", -days),
@@ -88,13 +94,19 @@ fn certificates(out: &mut String, report: &DeviceReport) {
         };
         let _ = writeln!(
             out,
-            "- {} by {}: {} to {}{left}; {}",
+            "- {} by {}: {signature}; {} to {}{left}",
             certificate.holder,
             certificate.authority,
             certificate.from.clone().unwrap_or_else(unknown),
-            certificate.until.clone().unwrap_or_else(unknown),
-            certificate.checked
+            certificate.to.clone().unwrap_or_else(unknown),
         );
+    }
+    let root = vouched.root.map_or("unknown", Worth::in_words);
+    let _ = writeln!(out, "- Root: {root}");
+    let _ = writeln!(out, "- Device key: {}", vouched.possession.in_words());
+    let _ = writeln!(out, "- Verdict: {}", vouched.verdict.in_words());
+    for finding in &vouched.findings {
+        let _ = writeln!(out, "- FINDING: {finding}");
     }
 }
 
