@@ -1,10 +1,12 @@
 //! A card as a host uses it: one method for each command, and a record of what was sent.
 
 pub mod command;
+pub mod conditions;
 pub mod cvc;
 pub mod domain;
 
 use self::command::{Command, Expect, StatusWord};
+use self::conditions::Conditions;
 use self::cvc::{Chain, Kind, Request};
 use self::domain::DomainStatus;
 use crate::der::{Malformed, Reader};
@@ -666,32 +668,24 @@ impl Card {
         Ok(keys)
     }
 
+    /// Conditions of use of a key.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn conditions(&mut self, key: u8) -> Result<Conditions, CardError> {
+        const NAME: &str = "SELECT key";
+        let command = Command::new(NAME, [0x00, 0xa4, 0x02, 0x04]);
+        let answer = self.run(&command.data(&[0xcc, key]).expect(Expect::Short))?;
+        read(NAME, Conditions::parse(&answer))
+    }
+
     /// Slot of the key domain that a key belongs to.
     ///
     /// # Errors
     /// [`CardError`].
     pub fn domain_of(&mut self, key: u8) -> Result<Option<u8>, CardError> {
-        const NAME: &str = "SELECT key";
-        let command = Command::new(NAME, [0x00, 0xa4, 0x02, 0x04]);
-        let answer = self.run(&command.data(&[0xcc, key]).expect(Expect::Short))?;
-        read(NAME, slot_in_template(&answer))
+        Ok(self.conditions(key)?.domain)
     }
-}
-
-/// Finds 92 in 62 { ..., A5 { ..., 92 01 slot } }.
-fn slot_in_template(template: &[u8]) -> Result<Option<u8>, Malformed> {
-    let mut fields = Reader::new(template).expect(0x62, "the template")?.reader();
-    while !fields.is_empty() {
-        let field = fields.element()?;
-        let mut conditions = field.reader();
-        while field.tag == 0xa5 && !conditions.is_empty() {
-            let condition = conditions.element()?;
-            if condition.tag == 0x92 {
-                return Ok(condition.content.first().copied());
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// Files.
