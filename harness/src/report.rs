@@ -20,7 +20,7 @@ use survey::CardMap;
 
 /// Version of the JSON form: the first number changes when a reader must change, the second when
 /// something is added.
-pub const SCHEMA_VERSION: &str = "1.1";
+pub const SCHEMA_VERSION: &str = "1.2";
 
 /// How a scenario ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -169,6 +169,12 @@ pub struct Report {
     /// What that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<Abort>,
+    /// Devices that a run which ended early did not give back, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
+    /// Devices that an earlier run had not given back when this one began, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_before: Vec<String>,
     /// Departures of the profile that no scenario shows, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stale: Vec<String>,

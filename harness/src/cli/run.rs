@@ -34,7 +34,8 @@ whose serial is given. No try of a PIN is ever spent there at two or fewer left,
 the right one is ever presented.
 
 PINs of a device come from files, from HSM2_PIN and HSM2_SO_PIN in the environment, or are asked for.
-A device that was wiped is left empty, with the user PIN that was given.
+A device that was wiped is left empty, with the user PIN that was given. When a run is cut off before
+that, it says so, and the next one says whether it shows.
 
 embedded:NAME makes virtual cards of another generation; `hsm2-emulator profiles` lists the names.";
 
@@ -305,7 +306,11 @@ fn profile(path: Option<&Path>) -> Result<Option<(String, String)>, Failure> {
 
 /// The exit code of a run that ended early.
 pub(super) fn aborted(report: &Report) -> Option<Failure> {
-    let what = report.aborted.as_ref()?;
+    let mut what = report.aborted.clone()?;
+    for left in &report.left {
+        what += "; ";
+        what += left;
+    }
     let exit = match report.abort {
         Some(Abort::Removed) => Exit::Removed,
         Some(Abort::Exchanged) => Exit::OtherCard,

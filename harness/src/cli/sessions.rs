@@ -66,8 +66,15 @@ impl Replay {
         let mut tell = |what: &str| eprintln!("{what}");
         let mut source =
             one_card(&self.target, &self.trust.roots()?, &consent, &mut tell).map_err(failure)?;
-        let outcome = replay(&lines, &card, &mut source).map_err(stopped)?;
-        source.give_back().map_err(stopped)?;
+        let outcome = replay(&lines, &card, &mut source)
+            .and_then(|outcome| source.give_back().map(|()| outcome))
+            .map_err(|stop| {
+                let mut failure = stopped(stop);
+                if let Some(left) = source.left() {
+                    failure.message += &format!("; {left}");
+                }
+                failure
+            })?;
         say(&outcome);
         if let Some(divergence) = outcome.divergence {
             let scenario = divergence.scenario.map(|id| format!(" ({id})"));

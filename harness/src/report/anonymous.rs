@@ -50,6 +50,8 @@ pub(super) fn hide_serials(report: &mut Report) {
     if let Some(aborted) = &mut report.aborted {
         hide(aborted);
     }
+    report.left.iter_mut().for_each(hide);
+    report.left_before.iter_mut().for_each(hide);
     for entry in &mut report.results {
         hide(&mut entry.rerun);
         entry.reason.iter_mut().for_each(hide);

@@ -27,7 +27,9 @@ pub fn junit(report: &Report) -> Result<String, String> {
     if let Some(aborted) = &report.aborted {
         let mut suite = TestSuite::new("run");
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(aborted.as_str());
+        let parts = std::iter::once(aborted).chain(&report.left);
+        let parts: Vec<&str> = parts.map(String::as_str).collect();
+        status.set_message(parts.join("; "));
         suite.add_test_case(TestCase::new("ends", status));
         out.add_test_suite(suite);
     }

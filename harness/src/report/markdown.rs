@@ -33,6 +33,9 @@ pub fn markdown(report: &Report) -> String {
     if let Some(aborted) = &report.aborted {
         let _ = writeln!(out, "\n**The run ended early:** {}", cell(aborted));
     }
+    for left in report.left_before.iter().chain(&report.left) {
+        let _ = writeln!(out, "\n**Not given back:** {}", cell(left));
+    }
     for stale in &report.stale {
         let _ = writeln!(out, "\n**Stale departure:** {}", cell(stale));
     }

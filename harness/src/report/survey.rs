@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::apdu::apdu;
+use crate::card::CardError;
+use crate::card::conditions::Conditions;
 use crate::card::domain::{DomainKind, DomainStatus};
 use crate::suite::bench::Stop;
+use crate::suite::fixture;
 use crate::suite::hand::Hand;
 
 /// What a card holds.
@@ -49,6 +52,12 @@ pub struct KeyPlace {
     /// Slot of its key domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<u8>,
+    /// What it may be used for: algorithms in two hexadecimal digits each; nothing: everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithms: Option<Vec<String>>,
+    /// How often it may still be used; nothing: without end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses_left: Option<u32>,
 }
 
 /// Looks at a card whose applet is selected.
@@ -76,8 +85,19 @@ pub fn survey(name: char, serial: &str, hand: &mut Hand) -> Result<CardMap, Stop
     }
     let mut keys = Vec::new();
     for key in hand.card().keys()? {
-        let domain = hand.card().domain_of(key).ok().flatten();
-        keys.push(KeyPlace { key, domain });
+        let conditions = match hand.card().conditions(key) {
+            Ok(conditions) => conditions,
+            Err(CardError::Transport { source, .. }) => return Err(source.into()),
+            // A card that tells no conditions has keys all the same.
+            Err(_) => Conditions::default(),
+        };
+        let digits = |list: Vec<u8>| list.iter().map(|one| format!("{one:02X}")).collect();
+        keys.push(KeyPlace {
+            key,
+            domain: conditions.domain,
+            algorithms: conditions.algorithms.map(digits),
+            uses_left: conditions.uses_left,
+        });
     }
     hand.take_exchanges();
     Ok(CardMap {
@@ -85,6 +105,21 @@ pub fn survey(name: char, serial: &str, hand: &mut Hand) -> Result<CardMap, Stop
         serial: serial.into(),
         domains,
         keys,
+    })
+}
+
+/// Says that this device was left by a run which was cut off, where that shows: by the check value of
+/// the suite's DKEK, which no other has. Cards that a scenario wanted without a DKEK do not show it.
+#[must_use]
+pub fn left_before(map: &CardMap) -> Option<String> {
+    let suites = fixture::dkek().check_value().to_string();
+    let mut values = map.domains.iter().flat_map(|domain| &domain.check_value);
+    values.any(|value| *value == suites).then(|| {
+        format!(
+            "device {} has the DKEK of this program's scenarios: a run that was cut off has left it. {}",
+            map.serial,
+            fixture::LEFT
+        )
     })
 }
 

@@ -89,6 +89,10 @@ impl Style {
                 self.paint(Verdict::Error, "ABORTED")
             );
         }
+        for left in report.left_before.iter().chain(&report.left) {
+            let word = self.paint(Verdict::Error, "NOT GIVEN BACK");
+            let _ = writeln!(out, "{word} {left}");
+        }
         for stale in &report.stale {
             let word = self.paint(Verdict::Error, "stale departure");
             let _ = writeln!(out, "{word} {stale}");

@@ -27,6 +27,11 @@ pub const SO_PIN: [u8; 8] = *b"57621880";
 /// Slots for key domains of [`Start::Domains`] and [`Start::Keys`].
 pub const SLOTS: u8 = 4;
 
+/// What it means for the owner of a device to get it as the fixture left it.
+pub const LEFT: &str = "What is on it are test keys that everybody has, and its user PIN is that of this \
+     program's scenarios; its SO-PIN is its owner's still. To give it back, erase it: with any host and \
+     that SO-PIN, or with a run that may wipe it and comes to its end";
+
 /// What opens the fixture's cards.
 #[must_use]
 pub fn secrets() -> Secrets {

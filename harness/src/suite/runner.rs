@@ -21,6 +21,7 @@ use super::wire::Log;
 use crate::device::Identity;
 use crate::expect::Profile;
 use crate::guard::{Consent, Denied};
+use crate::report::survey::left_before;
 use crate::report::{Abort, Entry, Report, SCHEMA_VERSION};
 use crate::scenario::Scenario;
 use crate::transport::place::Place;
@@ -154,6 +155,17 @@ pub fn run(order: &Order<'_>, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
     cards.equip(&profile, second_profile.as_ref());
     tell(Event::Ready(&cards.first, &profile, order.chosen.len()));
     let maps = cards.survey()?;
+    let identities = [Some(&cards.first), cards.second.as_ref()];
+    let left_before: Vec<String> = maps
+        .iter()
+        .zip(identities.into_iter().flatten())
+        // Of a virtual card nobody misses anything.
+        .filter(|(_, identity)| !identity.is_virtual)
+        .filter_map(|(map, _)| left_before(map))
+        .collect();
+    for left in &left_before {
+        tell(Event::Tell(left));
+    }
     let setting = Setting {
         order,
         profile: &profile,
@@ -179,14 +191,16 @@ pub fn run(order: &Order<'_>, tell: &mut dyn FnMut(Event<'_>)) -> Result<Report,
         began,
         millis: begun.elapsed().as_secs_f64() * 1e3,
         target: order.place.to_string(),
-        device: cards.first,
-        second: cards.second,
+        device: cards.first.clone(),
+        second: cards.second.clone(),
         profile: [profile.name.clone(), profile.title.clone()],
         seed: order.seed,
         known_scenarios: order.all.len(),
         chosen_scenarios: order.chosen.len(),
         aborted: gone.as_ref().map(ToString::to_string),
         abort: gone.as_ref().map(Abort::of),
+        left: cards.left(),
+        left_before,
         stale,
         counts: std::collections::BTreeMap::new(),
         cards: maps,

@@ -25,6 +25,8 @@ fn report(place: &str) -> Report {
         chosen_scenarios: 0,
         aborted: None,
         abort: None,
+        left: Vec::new(),
+        left_before: Vec::new(),
         stale: Vec::new(),
         counts: BTreeMap::new(),
         cards: Vec::new(),

@@ -52,6 +52,7 @@ pub(crate) struct Held {
     equipment: Equipment,
     /// User PIN of a device that somebody uses, where its owner gave one.
     owners: Option<Owners>,
+    serial: String,
 }
 
 /// What is to be given back to the owner of a device.
@@ -178,6 +179,14 @@ impl Cards {
         }
     }
 
+    /// Owners' devices that were not given back, in sentences.
+    pub(super) fn left(&self) -> Vec<String> {
+        match &self.kind {
+            CardsKind::Made(_) => Vec::new(),
+            CardsKind::Opened(station) => station.left(),
+        }
+    }
+
     /// Why the cards cannot verify each other's certificates, when one does not know the root of the
     /// other; asks for the root's name, which changes nothing.
     pub(super) fn strangers(&mut self) -> Result<Option<String>, RunError> {
@@ -233,6 +242,7 @@ fn hold(
         allows,
         equipment: Equipment::default(),
         owners,
+        serial: identity.serial.clone(),
     };
     Ok((held, identity))
 }
@@ -305,6 +315,15 @@ impl Station {
         }
     }
 
+    /// Owners' devices that were not given back, in sentences.
+    fn left(&self) -> Vec<String> {
+        let second = match &self.second {
+            Partner::Held(held) => held.left(),
+            Partner::Made | Partner::None => None,
+        };
+        self.first.left().into_iter().chain(second).collect()
+    }
+
     /// Brings the cards to the start; gives a second card when it is one of this process.
     fn prepare(&mut self, scenario: &Scenario, dice: &mut Dice) -> Result<Option<Hand>, Stop> {
         let start = scenario.start;
@@ -367,10 +386,26 @@ impl Held {
                 wiped: true,
             }) => {
                 let pin = pin.clone();
-                fixture::give_back(self.hand()?, pin.expose())
+                fixture::give_back(self.hand()?, pin.expose())?;
             }
-            _ => Ok(()),
+            _ => return Ok(()),
         }
+        if let Some(owners) = &mut self.owners {
+            owners.wiped = false;
+        }
+        Ok(())
+    }
+
+    /// Says that an owner's device is not as it must be given back, when it is not.
+    fn left(&self) -> Option<String> {
+        let wiped = self.owners.as_ref().is_some_and(|owners| owners.wiped);
+        wiped.then(|| {
+            let serial = &self.serial;
+            format!(
+                "device {serial} was erased by this run and not given back. {}",
+                fixture::LEFT
+            )
+        })
     }
 
     /// Forgets what the card is at when a scenario may have changed it.
@@ -481,6 +516,14 @@ impl OneCard {
                 hand.as_deref_mut().ok_or_else(lost)
             }
             Self::Held(held) => held.hand(),
+        }
+    }
+
+    /// Says that an owner's device was not given back, when it was not.
+    pub(crate) fn left(&self) -> Option<String> {
+        match self {
+            Self::Made { .. } => None,
+            Self::Held(held) => held.left(),
         }
     }
 

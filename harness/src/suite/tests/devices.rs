@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::fixture;
 use super::super::hand::select;
-use super::super::runner::{Order, run};
+use super::super::runner::{Event, Order, run};
 use crate::apdu::apdu;
 use crate::card::cvc::object;
 use crate::guard::Consent;
@@ -135,6 +135,130 @@ fn a_device_that_may_be_wiped_is_given_back_empty_with_its_pin() {
     for secret in [PIN, &SO_PIN, fixture::PIN] {
         assert!(!text.contains(&hex::encode_upper(secret)));
     }
+}
+
+/// A device that is taken out of its reader after some commands.
+struct Pulled {
+    card: Embedded,
+    left: usize,
+}
+
+impl Target for Pulled {
+    fn describe(&self) -> String {
+        self.card.describe()
+    }
+
+    fn atr(&self) -> Vec<u8> {
+        self.card.atr()
+    }
+
+    fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(TransportError::Removed("its reader".into()));
+        };
+        self.left = left;
+        self.card.transmit(command)
+    }
+
+    fn reset(&mut self) -> Result<(), TransportError> {
+        self.card.reset()
+    }
+
+    fn power_cycle(&mut self) -> Result<(), TransportError> {
+        self.card.power_cycle()
+    }
+}
+
+/// A run on a device that somebody uses, with the scenarios of this area.
+fn on_device(
+    area: &str,
+    consent: Consent,
+    make: impl Fn() -> Box<dyn Target> + Send + Sync + 'static,
+) -> (Report, Vec<String>) {
+    let all = crate::scenarios::all();
+    let chosen = all.iter().filter(|one| one.area() == area).collect();
+    let order = Order {
+        consent,
+        devices: Some(Arc::new(move |name| (name == 'A').then(&make))),
+        ..Order::new(&all, chosen)
+    };
+    let mut told = Vec::new();
+    let report = run(&order, &mut |event| {
+        if let Event::Tell(what) = event {
+            told.push(what.to_owned());
+        }
+    });
+    (report.unwrap(), told)
+}
+
+#[test]
+fn a_wiping_run_that_is_cut_off_says_what_it_left_and_the_next_one_sees_it() {
+    let lender: Arc<Mutex<Option<Lender>>> = Arc::default();
+    let lent = Arc::clone(&lender);
+    let (report, told) = on_device("sign", consent(Effect::Wipes), move || {
+        let card = owned("OWNED");
+        *lent.lock().unwrap() = Some(card.lend());
+        // Enough for the fixture and some scenarios.
+        Box::new(Pulled { card, left: 130 })
+    });
+    assert_eq!(told, Vec::<String>::new());
+    assert_eq!(report.left.len(), 1, "{:?}", report.aborted);
+    let left = "device ZZOWNED was erased by this run and not given back";
+    assert!(report.left[0].starts_with(left), "{:?}", report.left);
+    let (ran, missing) = (report.ran(), report.count(Verdict::NotRun));
+    assert!(ran > 1 && missing > 1, "{ran} ran, {missing} did not");
+    let json = serde_json::to_string(&report).unwrap();
+    assert!(json.contains(left));
+    for secret in [PIN, &SO_PIN, fixture::PIN] {
+        assert!(!json.contains(&hex::encode_upper(secret)));
+        assert!(!json.contains(std::str::from_utf8(secret).unwrap()));
+    }
+    let text = Style { colour: false }.whole(&report);
+    assert!(text.contains(&format!("NOT GIVEN BACK {left}")), "{text}");
+    let mut anonymous = report.clone();
+    anonymous.hide_serials();
+    assert!(!anonymous.left[0].contains("OWNED"), "{:?}", anonymous.left);
+
+    // Whoever looks next is told, although nothing is allowed and no PIN is spent.
+    let snapshot = lender.lock().unwrap().take().unwrap().snapshot().unwrap();
+    let looking = Consent {
+        rehearsal: true,
+        ..Consent::default()
+    };
+    let again = snapshot.clone();
+    let (report, told) = on_device("identify", looking.clone(), move || {
+        Box::new(Embedded::restore(&again, [7; 32]).unwrap())
+    });
+    let seen = "device ZZOWNED has the DKEK of this program's scenarios";
+    assert!(told[0].starts_with(seen), "{told:?}");
+    assert_eq!(report.left_before, told);
+    assert_eq!(report.left, Vec::<String>::new());
+
+    // A run that may wipe it and comes to its end gives it back.
+    let mut card = Embedded::restore(&snapshot, [9; 32]).unwrap();
+    card.transmit(&select().bytes()).unwrap();
+    let files = objects(&mut card);
+    let keys = files.chunks(2).filter(|id| id[0] == 0xcc && id[1] != 0);
+    let keys = keys.count();
+    let lent = Arc::clone(&lender);
+    let wiping = Consent {
+        lose_keys: Some(keys),
+        ..consent(Effect::Wipes)
+    };
+    let (report, _) = on_device("verify", wiping, move || {
+        let card = Embedded::restore(&snapshot, [8; 32]).unwrap();
+        *lent.lock().unwrap() = Some(card.lend());
+        Box::new(card)
+    });
+    assert_eq!((report.aborted.as_ref(), report.left.len()), (None, 0));
+    let mut card = again_from(&lender);
+    assert_eq!(login(&mut card).unwrap(), [0x90, 0x00]);
+    let (report, told) = on_device("identify", looking, move || Box::new(again_from(&lender)));
+    assert_eq!((told.len(), report.left_before.len()), (0, 0));
+}
+
+fn again_from(lender: &Mutex<Option<Lender>>) -> Embedded {
+    again(lender.lock().unwrap().as_ref().unwrap())
 }
 
 /// A second card below a root that the first does not know: two cards cannot agree, and neither is
