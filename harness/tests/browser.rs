@@ -9,6 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use hsm2_harness::report::page::page;
+use hsm2_harness::report::survey::{Domain, KeyPlace};
 use hsm2_harness::report::{Report, Verdict};
 use hsm2_harness::suite::bench::Finding;
 use libtest_mimic::{Arguments, Trial};
@@ -21,6 +23,19 @@ const PROBE: &str = r#"<script>
 const all = (what) => [...document.querySelectorAll(what)];
 all("details.scenario").forEach((one) => { one.open = true; one.dispatchEvent(new Event("toggle")); });
 all("details.exchange").forEach((one) => { one.open = true; });
+// The labels of the boxes at both ends of a line, and the line's colour and theirs.
+const ends = (path) => {
+  const box = (point) => all("svg rect").find((rect) => {
+    const { x, y, width, height } = rect.getBBox();
+    const beside = Math.abs(point.x - x) < 1 || Math.abs(point.x - x - width) < 1;
+    return beside && point.y > y && point.y < y + height;
+  });
+  const both = [0, path.getTotalLength()].map((at) => box(path.getPointAtLength(at)));
+  return {
+    labels: both.map((rect) => rect && rect.nextElementSibling.textContent),
+    one_colour: both.every((rect) => rect && rect.style.stroke === path.style.stroke),
+  };
+};
 const said = {
   drawn: document.documentElement.dataset.drawn === "true",
   title: document.querySelector("h1").textContent,
@@ -30,7 +45,15 @@ const said = {
   culprits: all(".exchange.culprit").length, slots: all("svg rect").length,
   header: all(".exchange td").some((cell) => cell.textContent.startsWith("CLA 00  INS A4")),
   decoded: all(".tlv b").map((one) => one.textContent),
-  lines: all("svg path").length,
+  lines: all("svg path").length, joined: all("svg path").map(ends),
+  labels: all("svg text").map((one) => one.textContent),
+  scrolling: all("figure").filter((one) => one.scrollWidth > one.clientWidth).length,
+  outside: all("svg path").filter((one) => {
+    const [line, whole] = [one.getBoundingClientRect(), one.ownerSVGElement.getBoundingClientRect()];
+    return line.right > whole.right || line.bottom > whole.bottom;
+  }).length,
+  scales: all("svg").map((one) => one.getBoundingClientRect().width / one.viewBox.baseVal.width),
+  caption: (document.querySelector("figcaption") || {}).textContent,
   nameless: all("button").filter((one) => !(one.textContent.trim() || one.ariaLabel)).length,
 };
 document.getElementById("filter").value = "identify.atr.is_known";
@@ -50,6 +73,13 @@ fn main() -> ExitCode {
             one_run as fn(&Path, u32),
         ),
         ("browser::one_run_on_a_telephone", 390, one_run),
+        ("browser::key_domains_at_a_desk", 1280, key_domains),
+        ("browser::key_domains_on_a_telephone", 390, key_domains),
+        (
+            "browser::key_domains_on_a_small_telephone",
+            320,
+            key_domains,
+        ),
         ("browser::two_runs_at_a_desk", 1280, two_runs),
         ("browser::two_runs_on_a_telephone", 390, two_runs),
     ]
@@ -122,6 +152,69 @@ fn one_run(browser: &Path, width: u32) {
     assert_eq!(said["slots"], slots + free, "{said}");
     assert_eq!(said["lines"], 1, "{said}");
     assert_eq!(said["filtered"], 1, "{said}");
+}
+
+/// Two cards share a DKEK and, in another slot of each, an XKEK; a third has a KEK of its own.
+fn key_domains(browser: &Path, width: u32) {
+    let (folder, mut report) = run();
+    let xkek = |slot: u8, group: &str| Domain {
+        slot,
+        kind: "xkek".into(),
+        shares: None,
+        outstanding: None,
+        check_value: Some("0011223344556677".into()),
+        group: Some(group.repeat(16)),
+    };
+    let key = |key: u8, domain: Option<u8>, algorithms: Option<&[&str]>| KeyPlace {
+        key,
+        domain,
+        algorithms: algorithms.map(|list| list.iter().map(ToString::to_string).collect()),
+        uses_left: None,
+    };
+    report.cards.truncate(2);
+    let (ours, theirs) = report.cards.split_at_mut(1);
+    let (ours, theirs) = (&mut ours[0], &mut theirs[0]);
+    ours.domains[1] = xkek(1, "AB");
+    theirs.domains[2] = xkek(2, "AB");
+    ours.keys = vec![
+        key(1, Some(1), None),
+        key(2, Some(1), Some(&["70", "92"])),
+        key(3, Some(1), Some(&["70"])),
+        key(4, Some(0), Some(&["10", "18"])),
+    ];
+    // Three more than are drawn by name, one of them with a list.
+    theirs.keys = (1..=27)
+        .map(|number| key(number, Some(0), (number == 27).then_some(&["33"][..])))
+        .collect();
+    let mut third = ours.clone();
+    third.serial = "ZZTHIRD".into();
+    third.domains = vec![xkek(0, "CD")];
+    third.keys.clear();
+    report.cards.push(third);
+    let said = ask(browser, folder.path(), &page(&[&report]), width);
+    let dkek = report.cards[0].domains[0].check_value.as_deref();
+    let dkek = format!("slot 0: DKEK {}", dkek.expect("the fixture's DKEK"));
+    let expected = serde_json::json!([
+        { "labels": [dkek, dkek], "one_colour": true },
+        {
+            "labels": ["slot 1: XKEK, group ABABABAB…", "slot 2: XKEK, group ABABABAB…"],
+            "one_colour": true,
+        },
+    ]);
+    assert_eq!(said["joined"], expected, "{said}");
+    let labels = said["labels"].as_array().expect("a list");
+    for line in [
+        "key 1, key 2, key 3 ⊘",
+        "key 4 ⊘",
+        "and 7 more, 1 of them ⊘",
+    ] {
+        assert!(labels.iter().any(|one| one == line), "{line} in {labels:?}");
+    }
+    let caption = said["caption"].as_str().expect("a text");
+    assert!(
+        caption.contains("⊘: its list of algorithms lacks 92"),
+        "{caption}"
+    );
 }
 
 /// Where two runs differ shows, and so does the exchange that is to blame.
@@ -198,6 +291,17 @@ fn ask(browser: &Path, folder: &Path, page: &str, width: u32) -> serde_json::Val
         said["needed"].as_u64() <= Some(width.into()),
         "the page is wider than the window: {said}"
     );
+    assert_eq!(said["scrolling"], 0, "a picture that scrolls: {said}");
+    // Letters of a picture are as large as others, but on the narrowest telephones.
+    let scales = said["scales"].as_array().expect("a list");
+    let legible = if width < 390 { 0.8 } else { 0.95 };
+    let small = |scale: &&serde_json::Value| scale.as_f64() < Some(legible);
+    assert_eq!(
+        scales.iter().find(small),
+        None,
+        "a picture that is small: {said}"
+    );
+    assert_eq!(said["outside"], 0, "a line out of its picture: {said}");
     assert_eq!(said["nameless"], 0, "a button without a name: {said}");
     said
 }

@@ -98,7 +98,8 @@ function target(report) {
     ["Second card", report.second && `${report.second.serial}, ${report.second.place}`],
     ["Run", `${report.began}, ${time(report.millis)}`], ["Seed", report.seed],
     ["Scenarios", `${report.chosen_scenarios} of ${report.known_scenarios} chosen`],
-  ]), report.aborted && make("p", { class: "reason error" }, make("span", {}, `The run ended early: ${report.aborted}`)));
+  ]), report.aborted && make("p", { class: "reason error" }, make("span", {}, `The run ended early: ${report.aborted}`)),
+  ...[...(report.left_before || []), ...(report.left || [])].map((left) => make("p", { class: "reason error" }, make("span", {}, `Not given back: ${left}`))));
 }
 
 function reveal(id) {
@@ -284,18 +285,30 @@ function scenarios() {
   return parts;
 }
 
-// Cards beside each other, slots below each other; slots with one KEK have one colour and a line.
+// Where the window is narrow, cards stand below each other.
+const narrow = matchMedia("(max-width: 42rem)");
+
+// Cards, slots below each other; slots with one KEK have one colour and a line.
 function domains() {
   // Two reports may speak of one card; it is drawn once.
   const cards = new Map();
   for (const report of reports) for (const card of report.cards || []) {
     if (!cards.has(card.serial)) cards.set(card.serial, { name: card.serial, slots: slots(card) });
   }
-  return cards.size ? draw([...cards.values()]) : undefined;
+  if (!cards.size) return undefined;
+  const figure = make("figure");
+  const redraw = () => figure.replaceChildren(...draw([...cards.values()]));
+  narrow.addEventListener("change", redraw);
+  redraw();
+  return make("section", {}, make("h2", {}, "Key domains"), figure);
 }
 
+// Keys with a list of algorithms that lacks 92, wrapping, never leave their card.
+const STAYS = "⊘";
+const stays = (key) => Boolean(key.algorithms) && !key.algorithms.includes("92");
+
 function slots(card) {
-  const keys = (slot) => (card.keys || []).filter((key) => (key.domain ?? null) === slot).map((key) => `key ${key.key}`);
+  const keys = (slot) => (card.keys || []).filter((key) => (key.domain ?? null) === slot);
   const list = card.domains.map((domain) => ({
     label: `slot ${domain.slot}: ` + ({
       dkek: domain.check_value ? `DKEK ${domain.check_value}` : `DKEK, ${domain.outstanding} of ${domain.shares} shares to come`,
@@ -303,20 +316,25 @@ function slots(card) {
     }[domain.kind] || "empty"),
     // Cards of a group share it before they have agreed on a KEK.
     kek: domain.group || domain.check_value, keys: folded(keys(domain.slot)),
+    marks: keys(domain.slot).some(stays),
   }));
   const free = keys(null);
-  if (free.length) list.push({ label: "no domain: stays on the card", keys: folded(free) });
+  if (free.length) list.push({ label: "no domain: stays on the card", keys: folded(free), marks: free.some(stays) });
   return list;
 }
 
 const folded = (keys) => {
+  const words = keys.map((key) => `key ${key.key}${stays(key) ? ` ${STAYS}` : ""}`);
   const lines = [];
-  for (let index = 0; index < keys.length; index += 4) lines.push(keys.slice(index, index + 4).join(", "));
-  return lines.length > 6 ? [...lines.slice(0, 5), `and ${keys.length - 20} more`] : lines;
+  for (let index = 0; index < words.length; index += 4) lines.push(words.slice(index, index + 4).join(", "));
+  if (lines.length <= 6) return lines;
+  const staying = keys.slice(20).filter(stays).length;
+  return [...lines.slice(0, 5), `and ${keys.length - 20} more${staying ? `, ${staying} of them ${STAYS}` : ""}`];
 };
 
 function draw(cards) {
-  const wide = 260, gap = 70, high = 24;
+  const stacked = narrow.matches;
+  const wide = stacked ? 290 : 260, gap = 70, high = 24;
   const palette = ["#1f5fa8", "#b3541e", "#2c7a4b", "#7b1fa2", "#946200", "#00727a"];
   const shared = new Map();
   for (const card of cards) for (const slot of card.slots) {
@@ -331,9 +349,10 @@ function draw(cards) {
   let tallest = 0;
   const anchors = new Map();
   cards.forEach((card, column) => {
-    const x = 1 + column * (wide + gap);
-    picture.append(svg("text", { x, y: 16, "font-weight": "600" }, card.name));
-    let y = 28;
+    const x = 1 + (stacked ? 0 : column * (wide + gap));
+    const top = stacked && column ? tallest + 14 : 0;
+    picture.append(svg("text", { x, y: top + 16, "font-weight": "600" }, card.name));
+    let y = top + 28;
     for (const slot of card.slots) {
       const lines = [...(slot.keys.length ? slot.keys : ["no keys"])];
       const height = 30 + lines.length * high * 0.75;
@@ -346,22 +365,29 @@ function draw(cards) {
     }
     tallest = Math.max(tallest, y);
   });
+  let lanes = 0;
   for (const [kek, points] of anchors) {
     for (let index = 1; index < points.length; index += 1) {
       const [from, to] = [points[index - 1], points[index]];
       if (from.column === to.column) continue;
-      const start = from.x + wide, middle = (start + to.x) / 2;
-      picture.append(svg("path", { d: `M${start} ${from.y} C${middle} ${from.y} ${middle} ${to.y} ${to.x} ${to.y}`, fill: "none", style: `stroke:${colour(kek)};stroke-width:2` }));
+      const start = from.x + wide;
+      // Below each other the line runs beside the boxes, each in a lane of its own while there is room.
+      const end = stacked ? start : to.x;
+      const middle = stacked ? start + 16 + 10 * (lanes % 4) : (start + to.x) / 2;
+      lanes += 1;
+      picture.append(svg("path", { d: `M${start} ${from.y} C${middle} ${from.y} ${middle} ${to.y} ${end} ${to.y}`, fill: "none", style: `stroke:${colour(kek)};stroke-width:2` }));
     }
   }
-  const width = cards.length * (wide + gap) - gap + 2;
+  const width = stacked ? wide + 50 : cards.length * (wide + gap) - gap + 2;
   picture.setAttribute("viewBox", `0 0 ${width} ${tallest}`);
   picture.setAttribute("width", width);
   const routes = [...shared.values()].filter((slots) => slots.length > 1).length;
-  const caption = routes
-    ? "A line joins slots that hold the same KEK, or belong to one group: keys of these slots can travel, wrapped, from one card to the other, unless their list of algorithms lacks 92."
-    : "No two slots share a KEK or a group: no key can travel from one to the other.";
-  return make("section", {}, make("h2", {}, "Key domains"), make("figure", {}, picture, make("figcaption", { class: "faint" }, caption)));
+  const marks = cards.some((card) => card.slots.some((slot) => slot.marks));
+  const caption = (routes
+    ? "A line joins slots that hold the same KEK, or belong to one group: keys of these slots can travel, wrapped, from one card to the other"
+    : "No two slots share a KEK or a group: no key can travel from one to the other")
+    + (marks ? `. ${STAYS}: its list of algorithms lacks 92, so that it is never wrapped.` : ".");
+  return [picture, make("figcaption", { class: "faint" }, caption)];
 }
 
 const filter = make("input", { type: "search", id: "filter", placeholder: "Filter by id or title", "aria-label": "Filter scenarios", oninput: show });
