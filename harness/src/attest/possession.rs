@@ -13,7 +13,7 @@ use crate::card::command::StatusWord;
 use crate::card::cvc::object;
 use crate::card::{Card, CardError};
 use crate::judge::{self, Hash, Public};
-use crate::key::curves::CURVES;
+use crate::key::curves::Curve;
 use crate::key::ec::EcKey;
 use crate::secret::Secret;
 use crate::suite::bench::Stop;
@@ -43,9 +43,10 @@ pub(super) fn prove(card: &mut Card, device: &PublicKey) -> Result<Possession, C
         let why = "chip authentication is on brainpoolP256r1 only";
         return Ok(Possession::NotProven(why.into()));
     };
-    let Some(own) = ephemeral() else {
-        let why = "this machine has no random numbers to give";
-        return Ok(Possession::NotProven(why.into()));
+    let own = match Curve::by_name("brainpoolP256r1").map(EcKey::random) {
+        Some(Ok(own)) => own,
+        Some(Err(error)) => return Ok(Possession::NotProven(error.to_string())),
+        None => return Ok(Possession::NotProven("brainpoolP256r1 is not known".into())),
     };
     let answer = match card.authenticate_chip(&OID, own.public()) {
         Ok(answer) => answer,
@@ -71,21 +72,6 @@ fn unwilling(command: &str, status: StatusWord) -> Possession {
         "the card has no chip authentication ({command} answered {status}), and nothing else \
          proves it without making a key"
     ))
-}
-
-fn ephemeral() -> Option<EcKey> {
-    let curve = CURVES
-        .iter()
-        .find(|curve| curve.name == "brainpoolP256r1")?;
-    // Almost two of three draws are below the order.
-    for _ in 0..128 {
-        let mut bytes = vec![0; curve.width()];
-        getrandom::fill(&mut bytes).ok()?;
-        if let Ok(key) = EcKey::new(curve, &Secret::new(bytes), None) {
-            return Some(key);
-        }
-    }
-    None
 }
 
 /// The token of who knows the shared point, 04 || x || y.

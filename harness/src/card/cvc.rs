@@ -288,18 +288,22 @@ pub enum Kind {
     P256,
     /// EC on brainpoolP256r1, the curve of exchange keys and group signers.
     BrainpoolP256r1,
+    /// EC on any curve.
+    On(&'static Curve),
     /// RSA with this many bits.
     Rsa(u16),
 }
 
 impl Kind {
-    fn curve(self) -> Option<&'static Curve> {
-        let name = match self {
-            Self::P256 => "secp256r1",
-            Self::BrainpoolP256r1 => "brainpoolP256r1",
-            Self::Rsa(_) => return None,
-        };
-        Curve::by_name(name)
+    /// The curve of an EC key.
+    #[must_use]
+    pub fn curve(self) -> Option<&'static Curve> {
+        match self {
+            Self::P256 => Curve::by_name("secp256r1"),
+            Self::BrainpoolP256r1 => Curve::by_name("brainpoolP256r1"),
+            Self::On(curve) => Some(curve),
+            Self::Rsa(_) => None,
+        }
     }
 
     fn template(self) -> Vec<u8> {

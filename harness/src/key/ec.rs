@@ -47,6 +47,30 @@ impl EcKey {
         })
     }
 
+    /// Draws a key from the operating system's randomness.
+    ///
+    /// # Errors
+    /// When the system gives none.
+    pub fn random(curve: &'static Curve) -> Result<Self, KeyError> {
+        // The top byte of secp521r1 holds one bit.
+        let surplus = 8 * curve.width() - usize::from(curve.bits);
+        let mask = u8::MAX.checked_shr(u32::try_from(surplus).unwrap_or(0));
+        // Of orders just above a power of two only every second draw fits.
+        for _ in 0..128 {
+            let mut bytes = Zeroizing::new(vec![0; curve.width()]);
+            getrandom::fill(&mut bytes).map_err(|error| {
+                KeyError::new(format!("the system gives no randomness: {error}"))
+            })?;
+            if let (Some(top), Some(mask)) = (bytes.first_mut(), mask) {
+                *top &= mask;
+            }
+            if let Ok(key) = Self::new(curve, &Secret::new(bytes.to_vec()), None) {
+                return Ok(key);
+            }
+        }
+        Err(KeyError::new("the system's randomness gives no key"))
+    }
+
     /// The curve.
     #[must_use]
     pub fn curve(&self) -> &'static Curve {
