@@ -40,7 +40,8 @@ Exit codes:
  17  the connection to the card or the harness itself is at fault
  21  an attestation is refuted: a signature, root or proof is wrong
  22  a device did not prove that it has its key
- 23  an attestation holds, below a root that vouches for nothing";
+ 23  an attestation holds, below a root that vouches for nothing
+ 24  an attestation meets a key of a kind that is not known here";
 
 /// Conformance scenarios, drills and key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
 ///

@@ -1,13 +1,16 @@
 //! What the owner of many devices wants to know of each: identity, state, contents, speed, health.
 //!
-//! Only looks, unless test keys may be made: then speed is measured and signatures are checked with
-//! keys that are deleted again.
+//! Only looks, unless test keys may be made: then speed and sizes are measured and signatures are
+//! checked with keys and a file that are deleted again.
 
 mod firmware;
 mod health;
 mod inventory;
+mod keys;
+mod limits;
 mod measure;
 mod text;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -16,16 +19,19 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use self::work::Work;
 use crate::apdu::apdu;
 use crate::attest::{self, Attestation, Certified, Date, Possession, Verdict, Worth};
 use crate::device::{self, Identity};
-use crate::report::survey::{CardMap, survey};
+use crate::report::survey::{CardMap, left_before, survey};
 use crate::suite::bench::Stop;
 use crate::suite::hand::Hand;
 
-pub use firmware::Issue;
+pub use firmware::{Issue, Tag};
 pub use health::Check;
 pub use inventory::{Inventory, Item};
+pub use keys::KeyFacts;
+pub use limits::Limit;
 pub use measure::Measure;
 pub use text::markdown;
 
@@ -55,12 +61,19 @@ pub struct DeviceReport {
     pub free_memory: Option<u32>,
     /// State of public key authentication.
     pub public_key_authentication: String,
+    /// That a run of scenarios was cut off and left the device so, when it shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_before: Option<String>,
     /// Key domains, and which key belongs to which.
     pub map: CardMap,
     /// Objects, and those that miss their counterpart.
     pub inventory: Inventory,
-    /// Speed and limits.
+    /// Speed.
     pub measured: Vec<Measure>,
+    /// What the device did not do when it was to be measured, with its status word.
+    pub refused: Vec<String>,
+    /// How much of something goes.
+    pub limits: Vec<Limit>,
     /// Smoke tests. They find gross faults; that they find none proves little.
     pub checks: Vec<Check>,
     /// What is known of this firmware.
@@ -97,27 +110,50 @@ impl From<Attestation> for Vouched {
 /// What may be done for a report.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Depth {
-    /// Make test keys and delete them again.
+    /// Make test keys and a test file and delete them again.
     pub test_keys: bool,
-    /// With RSA keys among them, which take a while.
-    pub rsa: bool,
+    /// With RSA keys up to so many bits among them, which take a while.
+    pub rsa: Option<u16>,
+    /// Use an empty slot for key domains and empty it again.
+    pub key_domain: bool,
+}
+
+/// A report that was cut off.
+#[derive(Debug)]
+pub struct CutOff {
+    /// What cut it off.
+    pub stop: Stop,
+    /// Test objects that may still be on the device, in words.
+    pub left: Vec<String>,
 }
 
 /// Asks a card.
 ///
 /// # Errors
-/// [`Stop`] when it cannot be asked.
+/// [`CutOff`] when it cannot be asked.
 pub fn report(
     hand: &mut Hand,
     identity: &Identity,
     depth: Depth,
     tell: &mut dyn FnMut(&str),
+) -> Result<DeviceReport, CutOff> {
+    let mut left = Vec::new();
+    whole(hand, identity, depth, tell, &mut left).map_err(|stop| CutOff { stop, left })
+}
+
+fn whole(
+    hand: &mut Hand,
+    identity: &Identity,
+    depth: Depth,
+    tell: &mut dyn FnMut(&str),
+    left: &mut Vec<String>,
 ) -> Result<DeviceReport, Stop> {
     tell("certificates");
     let vouched = attest::attest_device(hand.card(), Date::today())?.into();
     let options_byte = device::options(&hand.select()?);
     let mut user_pin = pin(hand, 0x81)?;
-    if hand.pin().is_err() && depth.test_keys {
+    let logs_in = depth.test_keys && hand.pin().is_ok();
+    if depth.test_keys && !logs_in {
         user_pin += "; not presented, so nothing was measured";
     }
     let so_pin = pin(hand, 0x88)?;
@@ -128,19 +164,45 @@ pub fn report(
     let inventory = inventory::take(hand)?;
     tell("randomness");
     let mut measured = measure::without_keys(hand)?;
+    let mut refused = Vec::new();
+    let mut limits = vec![limits::challenge(hand)?];
     let mut checks = vec![health::randomness(hand)?];
     tell("public keys");
     checks.extend(health::rsa_keys(hand, &inventory)?);
-    if depth.test_keys && hand.pin().is_ok() {
-        hand.login()?;
-        measured.extend(measure::with_keys(hand, depth.rsa, tell)?);
-        tell("nonces of ECDSA");
-        checks.extend(health::nonces(hand)?);
+    let logged_in = match logs_in.then(|| hand.login()) {
+        Some(Err(Stop::Fail(finding))) => {
+            let what = format!("the PIN that was given was refused: {}", finding.found);
+            checks.push(Check::new("user PIN", false, what));
+            false
+        }
+        Some(outcome) => outcome.map(|()| true)?,
+        None => false,
+    };
+    if logged_in {
+        let chain = hand.chain()?;
+        let mut work = Work { hand, tell, left };
+        let with_keys = measure::with_keys(&mut work, depth.rsa)?;
+        measured.extend(with_keys.measures);
+        refused.extend(with_keys.refused);
+        checks.extend(with_keys.checks);
+        (work.tell)("nonces of ECDSA");
+        checks.push(health::nonces(&mut work)?);
+        checks.push(if depth.key_domain {
+            health::known_nonces(&mut work, &map)?
+        } else {
+            let why = "a key that is known here needs a slot for a key domain, see --allow wipes";
+            Check::left_out(health::TOP_BITS, why)
+        });
+        // Last, since what is too long can upset a reader.
+        (work.tell)("sizes");
+        limits.extend(limits::with_keys(&mut work, &chain, free_memory)?);
     } else {
-        checks.push(Check::left_out(
-            "ECDSA nonces",
-            "test keys were not allowed, see --allow creates",
-        ));
+        let why = if depth.test_keys {
+            "test keys need the right user PIN, see --pin-file"
+        } else {
+            "test keys were not allowed, see --allow creates"
+        };
+        checks.push(Check::left_out("ECDSA nonces", why));
     }
     Ok(DeviceReport {
         schema_version: SCHEMA_VERSION,
@@ -156,9 +218,13 @@ pub fn report(
         so_pin,
         free_memory,
         public_key_authentication,
+        // Of a virtual card nobody misses anything.
+        left_before: left_before(&map).filter(|_| !identity.is_virtual),
         map,
         inventory,
         measured,
+        refused,
+        limits,
         checks,
         issues: firmware::issues(&identity.version),
     })

@@ -7,9 +7,11 @@ use clap::Args;
 use super::run::{denied_exit, transport_exit};
 use super::{Exit, Failure, files, print};
 use crate::attest::Verdict;
-use crate::fleet::{self, Depth};
+use crate::expect::Profile;
+use crate::fleet::{self, CutOff, Depth};
 use crate::guard::{Consent, Denied, Guard};
 use crate::scenario::{Effect, Start};
+use crate::scenarios;
 use crate::suite::bench::Stop;
 use crate::suite::hand::{Hand, Secrets};
 use crate::suite::stock::Stock;
@@ -22,8 +24,14 @@ Examples:
   hsm2-harness report --target pcsc:\"READER\" --json device.json
   hsm2-harness report --target pcsc:\"READER\" --allow creates --serial DENK0100001 --pin-file pin
 
-Without --allow creates it only looks. With it, test keys are made at free numbers, used and deleted.
-The user PIN comes from --pin-file, or from HSM2_PIN in the environment.";
+Without --allow creates it only looks. With it, test keys and a test file are made at free numbers, used
+and deleted. With --allow wipes, a slot for key domains that is empty is used, too, for a key whose nonces
+can be computed, and emptied again. No key is lost by that; the number of keys on the device must be given
+all the same, as what is allowed could lose them.
+When a report is cut off it says what may still be there; after Ctrl-C nobody does.
+The user PIN comes from --pin-file, or from HSM2_PIN in the environment.
+
+Exit codes of its own: 1 a smoke test is bad; 21 the device's certificates or its proof are wrong.";
 
 /// Tell all that is known of a device: identity, state, contents, speed, health
 #[derive(Debug, Args)]
@@ -32,18 +40,21 @@ pub(super) struct Report {
     /// Where the card is: embedded, vpcd:HOST:PORT or pcsc:READER
     #[arg(long, default_value = "embedded", value_name = "PLACE")]
     target: Place,
-    /// The most that may be done: read-only or creates
+    /// The most that may be done: read-only, creates or wipes
     #[arg(long, value_enum, default_value = "read-only", value_name = "EFFECT")]
     allow: Effect,
     /// Serial of the device that this may be done to
     #[arg(long)]
     serial: Option<String>,
+    /// Number of keys on the device; for --allow wipes
+    #[arg(long, value_name = "N")]
+    lose_keys: Option<usize>,
     /// File whose first line is the user PIN of the device
     #[arg(long, value_name = "FILE")]
     pin_file: Option<PathBuf>,
-    /// Make an RSA test key, too, which takes a while
-    #[arg(long)]
-    rsa: bool,
+    /// Make RSA test keys, too, up to so many bits [4096 without a number]; minutes on a device
+    #[arg(long, value_name = "BITS", num_args = 0..=1, default_missing_value = "4096")]
+    rsa: Option<u16>,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -55,26 +66,34 @@ pub(super) struct Report {
 impl Report {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let consent = Consent {
-            // Nothing that a report does needs more.
-            allow: self.allow.min(Effect::Creates),
+            allow: self.allow,
             serial: self.serial.clone(),
+            lose_keys: self.lose_keys,
             pin: files::first_line(self.pin_file.as_deref(), "HSM2_PIN")?,
             ..Consent::default()
         };
+        let own = self.target.makes_cards();
         let depth = Depth {
-            test_keys: self.target.makes_cards() || consent.allow >= Effect::Creates,
+            test_keys: own || consent.allow >= Effect::Creates,
             rsa: self.rsa,
+            key_domain: own || consent.allow >= Effect::Wipes,
         };
         let mut tell = |what: &str| eprintln!("{what}");
         let mut target = Opener::default()
             .open(&self.target, "SUITEA", &mut tell)
             .map_err(|error| Failure::new(transport_exit(&error), error.to_string()))?;
         let (guard, identity) = Guard::admit(&mut *target, &consent).map_err(denied)?;
-        let mut hand = if self.target.makes_cards() {
-            // A new card would have nothing to tell of.
-            Stock::default()
-                .honest_card('A', Start::Keys)
-                .map_err(stopped)?
+        let mut hand = if let Place::Embedded(generation) = self.target {
+            let profile = Profile::for_device(&identity, &scenarios::all());
+            let stock = Stock {
+                generation,
+                equipment: profile
+                    .map(|profile| profile.equipment())
+                    .unwrap_or_default(),
+                ..Stock::default()
+            };
+            // A new card would have nothing to tell of; this one has all that the suite puts on it.
+            stock.honest_card('A', Start::AsFound).map_err(stopped)?
         } else {
             let secrets = Secrets {
                 pin: consent.pin.clone(),
@@ -84,7 +103,7 @@ impl Report {
         };
         hand.select().map_err(stopped)?;
         let mut progress = |what: &str| eprintln!("looking at {what}");
-        let report = fleet::report(&mut hand, &identity, depth, &mut progress).map_err(stopped)?;
+        let report = fleet::report(&mut hand, &identity, depth, &mut progress).map_err(cut_off)?;
         let text = fleet::markdown(&report);
         if let Some(path) = &self.json {
             let json = serde_json::to_string_pretty(&report).unwrap_or_default();
@@ -112,6 +131,17 @@ impl Report {
 
 pub(super) fn denied(denied: Denied) -> Failure {
     Failure::new(denied_exit(&denied), denied.to_string())
+}
+
+fn cut_off(cut_off: CutOff) -> Failure {
+    let mut failure = stopped(cut_off.stop);
+    if !cut_off.left.is_empty() {
+        failure.message += &format!(
+            "; of the test objects these may still be on the device: {}",
+            cut_off.left.join(", ")
+        );
+    }
+    failure
 }
 
 pub(super) fn stopped(stop: Stop) -> Failure {

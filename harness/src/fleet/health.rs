@@ -4,14 +4,18 @@ use openssl::bn::{BigNum, BigNumContext};
 use serde::Serialize;
 
 use super::inventory::Inventory;
-use super::measure::{generate, with_test_key};
+use super::work::Work;
 use crate::apdu::apdu;
+use crate::blob::seal::seal;
+use crate::card::command::StatusWord;
 use crate::card::cvc::Kind;
 use crate::der::Reader;
+use crate::dkek::Dkek;
 use crate::judge;
-use crate::key::curves::{CURVES, Curve};
+use crate::key::curves::Curve;
+use crate::key::{EcKey, Key};
+use crate::report::survey::CardMap;
 use crate::suite::bench::Stop;
-use crate::suite::fixture;
 use crate::suite::hand::Hand;
 
 /// A smoke test.
@@ -26,7 +30,7 @@ pub struct Check {
 }
 
 impl Check {
-    fn new(name: &str, good: bool, what: impl Into<String>) -> Self {
+    pub(super) fn new(name: &str, good: bool, what: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             good: Some(good),
@@ -111,25 +115,31 @@ pub(super) fn rsa_keys(hand: &mut Hand, inventory: &Inventory) -> Result<Vec<Che
         let Some(modulus) = modulus(&content) else {
             continue;
         };
-        let bits = modulus.len() * 8;
-        let weak = has_roca_pattern(&modulus);
-        let what = if weak {
-            format!(
-                "RSA-{bits} of {} has the pattern of keys that factor easily (ROCA)",
-                item.file
-            )
-        } else {
-            format!("RSA-{bits} of {} has not the pattern of ROCA", item.file)
-        };
-        checks.push(Check::new("RSA modulus", !weak, what));
+        checks.push(roca(&modulus, &item.file));
     }
-    if !checks.iter().any(|check| check.name == "RSA modulus") {
-        checks.push(Check::left_out(
-            "RSA modulus",
-            "no public RSA key can be read",
-        ));
+    if !checks.iter().any(|check| check.name == RSA_MODULUS) {
+        let why = "no public RSA key can be read";
+        checks.push(Check::left_out(RSA_MODULUS, why));
     }
     Ok(checks)
+}
+
+const RSA_MODULUS: &str = "RSA modulus";
+
+fn roca(modulus: &[u8], whose: &str) -> Check {
+    let bits = modulus.len() * 8;
+    let weak = has_roca_pattern(modulus);
+    let what = if weak {
+        format!("RSA-{bits} of {whose} has the pattern of keys that factor easily (ROCA)")
+    } else {
+        format!("RSA-{bits} of {whose} has not the pattern of ROCA")
+    };
+    Check::new(RSA_MODULUS, !weak, what)
+}
+
+/// Looks for the same pattern in the answer to a key generation, when it is of an RSA key.
+pub(super) fn new_rsa_key(answer: &[u8]) -> Option<Check> {
+    modulus(answer).map(|modulus| roca(&modulus, "a test key"))
 }
 
 /// Modulus of an X.509 certificate or of a card-verifiable request.
@@ -180,32 +190,79 @@ pub(super) fn has_roca_pattern(modulus: &[u8]) -> bool {
 /// Signatures that are looked at.
 const SIGNATURES: usize = 64;
 
-/// Signs with a test key, and where the private key is known, finds out the nonces.
-pub(super) fn nonces(hand: &mut Hand) -> Result<Vec<Check>, Stop> {
-    let own = with_test_key(hand, |hand, key| {
-        hand.ok(generate(key, Kind::P256))?;
-        signatures(hand, key)
-    })?;
-    let mut checks = vec![repeated("of a test key", &own)];
-    // Only on a card that the harness prepared itself: there the private key is known.
-    let known = fixture::key("secp256r1")?;
-    if hand.objects()?.contains(&(0xcc00 | u16::from(known.id))) {
-        let probe = signatures(hand, known.id)?;
-        let mine = probe.iter().all(|(hash, der)| {
-            known
-                .ec()
-                .is_ok_and(|key| judge::ecdsa(key, hash, der).unwrap_or(false))
-        });
-        if mine {
-            checks.push(top_bits(known.ec()?.private().expose(), &probe)?);
-            return Ok(checks);
+/// Signs with a test key and counts the nonces that are there twice.
+pub(super) fn nonces(work: &mut Work<'_>) -> Result<Check, Stop> {
+    work.with_test_key(|work, key| {
+        let answer = work.generate(key, Kind::P256)?;
+        if answer.status != 0x9000 {
+            let word = StatusWord(answer.status);
+            let why = format!("no test key on secp256r1: {word}");
+            return Ok(Check::left_out(REPEATED, &why));
         }
+        Ok(repeated("of a test key", &signatures(work.hand, key)?))
+    })
+}
+
+const REPEATED: &str = "repeated ECDSA nonces";
+/// Name of the check of nonces whose private key is known.
+pub(super) const TOP_BITS: &str = "top bits of ECDSA nonces";
+
+/// Finds out the nonces of a key that is known here: draws it, brings it in under a DKEK that is drawn
+/// as well and stands in a slot that was empty, and deletes both.
+///
+/// Whoever has such a key may have it: nothing but test messages is ever signed with it.
+pub(super) fn known_nonces(work: &mut Work<'_>, map: &CardMap) -> Result<Check, Stop> {
+    let left_out = |why: &str| Ok(Check::left_out(TOP_BITS, why));
+    if map.domains.is_empty() {
+        return left_out(
+            "a key that is known here needs a key domain, and this device is set up without; only \
+             erasing it would change that",
+        );
     }
-    checks.push(Check::left_out(
-        "top bits of ECDSA nonces",
-        "the private key of a test key on a device is not known; only embedded cards show nonces",
-    ));
-    Ok(checks)
+    let Some(empty) = map.domains.iter().find(|domain| domain.kind == "empty") else {
+        return left_out(
+            "a key that is known here needs a slot for a key domain, and none is empty",
+        );
+    };
+    let slot = empty.slot;
+    let curve = Curve::by_name("secp256r1")
+        .ok_or_else(|| Stop::Harness("the curve secp256r1 is not known".into()))?;
+    let key = Key::Ec(EcKey::random(curve)?);
+    let dkek = Dkek::random()
+        .map_err(|error| Stop::Harness(format!("the system gives no randomness: {error}")))?;
+    let blob = seal(&key, &dkek, &[])?;
+    let Key::Ec(key) = &key else {
+        return left_out("the key is none");
+    };
+    let outcome = work.with_key_domain(slot, |work| {
+        let status = work.hand.card().import_share(slot, &dkek)?;
+        if status.check_value != Some(dkek.check_value()) {
+            return Ok(Check::new(
+                TOP_BITS,
+                false,
+                "the device shows another check value than that of the DKEK that it was given",
+            ));
+        }
+        work.with_test_key(|work, number| {
+            work.hand.card().unwrap_key(number, &blob)?;
+            let signed = signatures(work.hand, number)?;
+            for (hash, der) in &signed {
+                if !judge::ecdsa(key, hash, der)? {
+                    let what = "a signature with the imported key does not verify";
+                    return Ok(Check::new(TOP_BITS, false, what));
+                }
+            }
+            top_bits(key.private().expose(), &signed)
+        })
+    });
+    match outcome {
+        // The rest of the report is worth having.
+        Err(Stop::Fail(finding)) => left_out(&format!(
+            "no key could be brought in: expected {}, found {}",
+            finding.expected, finding.found
+        )),
+        other => other,
+    }
 }
 
 /// Hash and signature.
@@ -233,14 +290,12 @@ pub(super) fn repeated(whose: &str, signatures: &[Signed]) -> Check {
         "{} different nonces in {all} signatures {whose}",
         seen.len()
     );
-    Check::new("repeated ECDSA nonces", seen.len() == all, what)
+    Check::new(REPEATED, seen.len() == all, what)
 }
 
 /// The nonces k = (z + r d) / s, and how many have their top bit set.
 fn top_bits(private: &[u8], signatures: &[Signed]) -> Result<Check, Stop> {
-    let order = CURVES
-        .iter()
-        .find(|curve| curve.name == "secp256r1")
+    let order = Curve::by_name("secp256r1")
         .map(Curve::parameters)
         .map(|[_, _, _, n, _]| n)
         .unwrap_or_default();
@@ -265,5 +320,5 @@ fn top_bits(private: &[u8], signatures: &[Signed]) -> Result<Check, Stop> {
     // Half of them, with five standard deviations to either side; a short nonce is one in 256.
     let good = (all / 2).abs_diff(set) <= 20 && small <= 4;
     let what = format!("the top bit is set in {set} of {all} nonces, {small} are a byte short");
-    Ok(Check::new("top bits of ECDSA nonces", good, what))
+    Ok(Check::new(TOP_BITS, good, what))
 }

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::keys::{self, KeyFacts};
 use crate::apdu::apdu;
 use crate::der::Reader;
 use crate::suite::bench::Stop;
@@ -25,9 +26,13 @@ pub struct Item {
     pub kind: &'static str,
     /// Size in bytes, as SELECT shows it.
     pub size: Option<u16>,
+    /// More of it, when it is a key but the device's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyFacts>,
 }
 
 pub(super) fn take(hand: &mut Hand) -> Result<Inventory, Stop> {
+    let device = hand.chain()?.device;
     let files = hand.objects()?;
     let mut items = Vec::new();
     for file in &files {
@@ -36,18 +41,30 @@ pub(super) fn take(hand: &mut Hand) -> Result<Inventory, Stop> {
         let size = (answer.status == 0x9000)
             .then(|| size(&answer.data))
             .flatten();
+        let key = match file.to_be_bytes() {
+            [0xcc, number] if number > 0 => Some(keys::facts(hand, number, &device)?),
+            _ => None,
+        };
         items.push(Item {
             file: format!("{file:04X}"),
             kind: kind(*file),
             size,
+            key,
         });
     }
     // Files are selected now; the applet shall be as it was.
     hand.select()?;
-    Ok(Inventory {
-        items,
-        orphans: orphans(&files),
-    })
+    let mut orphans = orphans(&files);
+    let tests = items
+        .iter()
+        .filter(|item| item.key.as_ref().is_some_and(|key| key.is_test));
+    orphans.extend(tests.map(|item| {
+        format!(
+            "{}: a test key that a report left which was cut off",
+            item.file
+        )
+    }));
+    Ok(Inventory { items, orphans })
 }
 
 fn size(template: &[u8]) -> Option<u16> {

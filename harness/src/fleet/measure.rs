@@ -1,11 +1,18 @@
+//! How long a card takes for what people do with it.
+
 use serde::Serialize;
 
+use super::health::{Check, new_rsa_key};
+use super::work::Work;
 use crate::apdu::{Apdu, apdu};
-use crate::card::cvc::{Kind, generation, object};
+use crate::card::command::StatusWord;
+use crate::card::cvc::{Kind, object};
+use crate::key::curves::{CURVES, Curve};
 use crate::suite::bench::Stop;
+use crate::suite::fixture::RSA_BITS;
 use crate::suite::hand::Hand;
 
-/// How long something takes, or how much of it goes.
+/// How long something takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Measure {
     /// What was done.
@@ -14,19 +21,28 @@ pub struct Measure {
     pub runs: usize,
     /// Half of them were faster, in microseconds.
     pub median_micros: u64,
-    /// Nineteen of twenty were faster, in microseconds.
+    /// Nineteen of twenty were faster, in microseconds; of fewer than twenty runs, the slowest.
     pub p95_micros: u64,
-    /// The most bytes that went in one command, where that was tried.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub most_bytes: Option<usize>,
+}
+
+/// Measures, in words what the device does not do, and what the keys that it made look like.
+#[derive(Debug, Default)]
+pub(super) struct Measured {
+    pub(super) measures: Vec<Measure>,
+    pub(super) refused: Vec<String>,
+    pub(super) checks: Vec<Check>,
 }
 
 /// Runs of what is quick.
 const RUNS: usize = 20;
+/// How often an EC or AES key is made: a second each on a device.
+const GENERATIONS: usize = 5;
+/// Sizes up to which an RSA key is made three times; a larger one takes minutes and is made once.
+const QUICK_RSA: u16 = 2048;
 
-fn timed(hand: &mut Hand, what: &str, runs: usize, command: &Apdu) -> Result<Measure, Stop> {
-    let mut times = Vec::with_capacity(runs);
-    for _ in 0..runs {
+fn timed(hand: &mut Hand, what: &str, command: &Apdu) -> Result<Measure, Stop> {
+    let mut times = Vec::with_capacity(RUNS);
+    for _ in 0..RUNS {
         hand.ok(command)?;
         times.push(hand.last_micros());
     }
@@ -42,102 +58,167 @@ pub(super) fn summary(what: &str, mut times: Vec<u64>) -> Measure {
         runs,
         median_micros: at(runs / 2),
         p95_micros: at((runs * 95).div_ceil(100).saturating_sub(1)),
-        most_bytes: None,
     }
 }
 
 pub(super) fn without_keys(hand: &mut Hand) -> Result<Vec<Measure>, Stop> {
-    let mut most = None;
-    for length in [256, 512, 1024, 2048] {
-        let answer = hand.send(apdu(0x0084_0000).le(length))?;
-        if answer.status == 0x9000 && answer.data.len() == length {
-            most = Some(length);
-        }
-    }
-    let challenge = timed(hand, "random bytes, 8", RUNS, &apdu(0x0084_0000).le(8))?;
+    let challenge = apdu(0x0084_0000).le(8);
     let read = apdu(0x00b1_2f02).data([0x54, 2, 0, 0]).le(128);
     Ok(vec![
-        Measure {
-            most_bytes: most,
-            ..challenge
-        },
-        timed(hand, "read 128 bytes of a file", RUNS, &read)?,
+        timed(hand, "random bytes, 8", &challenge)?,
+        timed(hand, "read 128 bytes of a file", &read)?,
     ])
 }
 
-/// Makes a key of each kind, uses it and deletes it again.
-pub(super) fn with_keys(
-    hand: &mut Hand,
-    rsa: bool,
-    tell: &mut dyn FnMut(&str),
-) -> Result<Vec<Measure>, Stop> {
-    let mut all = Vec::new();
-    let mut kinds = vec![
-        ("EC secp256r1", Kind::P256),
-        ("EC brainpoolP256r1", Kind::BrainpoolP256r1),
-    ];
-    if rsa {
-        kinds.push(("RSA-2048", Kind::Rsa(2048)));
+/// Makes a key of each kind, uses it and deletes it again; RSA keys up to so many bits.
+pub(super) fn with_keys(work: &mut Work<'_>, rsa: Option<u16>) -> Result<Measured, Stop> {
+    let mut all = Measured::default();
+    for curve in &CURVES {
+        let name = format!("EC {}", curve.name);
+        (work.tell)(&name);
+        all.key_pair(work, &name, Kind::On(curve), GENERATIONS)?;
     }
-    for (name, kind) in kinds {
-        tell(name);
-        with_test_key(hand, |hand, key| {
-            hand.ok(generate(key, kind))?;
-            all.push(summary(
-                &format!("{name}: make a key"),
-                vec![hand.last_micros()],
-            ));
-            let sign = match kind {
-                Kind::Rsa(bits) => apdu(0x8068_0020).data(vec![1; usize::from(bits) / 8]),
-                _ => apdu(0x8068_0070).data([7; 32]),
-            };
-            let sign = sign.p1(key).le(512);
-            all.push(timed(hand, &format!("{name}: sign"), RUNS, &sign)?);
-            Ok(())
-        })?;
+    let largest = rsa.unwrap_or_default();
+    for bits in RSA_BITS.into_iter().filter(|bits| *bits <= largest) {
+        let name = format!("RSA-{bits}");
+        (work.tell)(&format!("{name}, which takes a while"));
+        let generations = if bits <= QUICK_RSA { 3 } else { 1 };
+        all.key_pair(work, &name, Kind::Rsa(bits), generations)?;
     }
-    tell("AES-256");
-    with_test_key(hand, |hand, key| {
-        let list = object(0x91, &[&[0x10, 0x11, 0x18]]);
-        hand.ok(apdu(0x0048_00b2).p1(key).data(list))?;
-        all.push(summary("AES-256: make a key", vec![hand.last_micros()]));
-        let cbc = |bytes: usize| apdu(0x8078_0010).p1(key).data(vec![7; bytes]).le(bytes);
-        let mut most = None;
-        for bytes in [16, 240, 512, 1024, 2048] {
-            if hand.send(cbc(bytes))?.status == 0x9000 {
-                most = Some(bytes);
-            }
-        }
-        let measure = timed(hand, "AES-256: encrypt 240 bytes", RUNS, &cbc(240))?;
-        all.push(Measure {
-            most_bytes: most,
-            ..measure
-        });
-        Ok(())
-    })?;
+    for (size, bits) in [(0xb0, 128), (0xb1, 192), (0xb2, 256)] {
+        let name = format!("AES-{bits}");
+        (work.tell)(&name);
+        all.aes(work, &name, size)?;
+    }
     Ok(all)
 }
 
-/// GENERATE ASYMMETRIC KEY PAIR for a test key.
-pub(super) fn generate(key: u8, kind: Kind) -> Apdu {
-    let data = generation(kind, b"UTTEST00001", &[]);
-    apdu(0x0046_0000).p1(key).data(data).all()
+impl Measured {
+    fn refuse(&mut self, name: &str, what: &str, status: u16) {
+        let word = StatusWord(status);
+        self.refused.push(format!("{name}: {what}: {word}"));
+    }
+
+    /// Measures a command; what the card refuses at once is noted.
+    fn time(
+        &mut self,
+        hand: &mut Hand,
+        name: &str,
+        what: &str,
+        command: &Apdu,
+    ) -> Result<(), Stop> {
+        let answer = hand.send(command)?;
+        if answer.status == 0x9000 {
+            self.measures
+                .push(timed(hand, &format!("{name}: {what}"), command)?);
+        } else {
+            self.refuse(name, what, answer.status);
+        }
+        Ok(())
+    }
+
+    fn key_pair(
+        &mut self,
+        work: &mut Work<'_>,
+        name: &str,
+        kind: Kind,
+        generations: usize,
+    ) -> Result<(), Stop> {
+        let mut times = Vec::new();
+        for round in 1..=generations {
+            work.with_test_key(|work, key| {
+                let answer = work.generate(key, kind)?;
+                if answer.status != 0x9000 {
+                    self.refuse(name, "make a key", answer.status);
+                    return Ok(());
+                }
+                times.push(work.hand.last_micros());
+                self.checks.extend(new_rsa_key(&answer.data));
+                if round < generations {
+                    return Ok(());
+                }
+                self.measures.push(summary(
+                    &format!("{name}: make a key"),
+                    std::mem::take(&mut times),
+                ));
+                for (what, command) in uses(kind) {
+                    self.time(work.hand, name, what, &command.p1(key))?;
+                }
+                Ok(())
+            })?;
+            if times.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn aes(&mut self, work: &mut Work<'_>, name: &str, size: u8) -> Result<(), Stop> {
+        let mut times = Vec::new();
+        for round in 1..=GENERATIONS {
+            work.with_test_key(|work, key| {
+                let answer = work.hand.send(aes(key, size))?;
+                if answer.status != 0x9000 {
+                    self.refuse(name, "make a key", answer.status);
+                    return Ok(());
+                }
+                times.push(work.hand.last_micros());
+                if round < GENERATIONS {
+                    return Ok(());
+                }
+                self.measures.push(summary(
+                    &format!("{name}: make a key"),
+                    std::mem::take(&mut times),
+                ));
+                for (what, algorithm) in [
+                    ("CBC, encrypt 240 bytes", 0x10),
+                    ("CBC, decrypt 240 bytes", 0x11),
+                    ("CMAC of 240 bytes", 0x18),
+                ] {
+                    let command = apdu(0x8078_0000).p1(key).p2(algorithm).data([7; 240]);
+                    self.time(work.hand, name, what, &command.le(256))?;
+                }
+                Ok(())
+            })?;
+            if times.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Does something with a free key number and deletes what came of it, whether it worked or not.
-pub(super) fn with_test_key<T>(
-    hand: &mut Hand,
-    act: impl FnOnce(&mut Hand, u8) -> Result<T, Stop>,
-) -> Result<T, Stop> {
-    let key = hand.free_key()?;
-    let outcome = act(hand, key);
-    if matches!(outcome, Err(Stop::Transport(_))) {
-        return outcome;
+/// GENERATE SYMMETRIC KEY for a test key; the size as P2 says it.
+pub(super) fn aes(key: u8, size: u8) -> Apdu {
+    let list = object(0x91, &[&[0x10, 0x11, 0x18]]);
+    apdu(0x0048_0000).p1(key).p2(size).data(list)
+}
+
+/// What is done with a key pair.
+fn uses(kind: Kind) -> [(&'static str, Apdu); 2] {
+    match kind {
+        Kind::Rsa(bits) => {
+            // A number of the modulus's length that is below every modulus of that length.
+            let mut number = vec![7; usize::from(bits) / 8];
+            if let Some(first) = number.first_mut() {
+                *first = 0;
+            }
+            [
+                ("sign", apdu(0x8068_0020).data(&number).le(512)),
+                ("decipher", apdu(0x8062_0021).data(&number).le(512)),
+            ]
+        }
+        _ => {
+            let curve = kind.curve();
+            let width = curve.map_or(32, Curve::width);
+            let [.., generator] = curve.map(Curve::parameters).unwrap_or_default();
+            [
+                (
+                    "sign",
+                    apdu(0x8068_0070).data(vec![7; width.min(64)]).le(256),
+                ),
+                ("ECDH", apdu(0x8062_0080).data(generator).le(256)),
+            ]
+        }
     }
-    for kind in [0xcc, 0xce] {
-        // The request of a key is there for key pairs only.
-        hand.send(apdu(0x00e4_0200).data([kind, key]))?
-            .is_any(&[0x9000, 0x6a82])?;
-    }
-    outcome
 }

@@ -1,6 +1,7 @@
 use std::fmt::Write;
 
-use super::{DeviceReport, Worth};
+use super::{DeviceReport, KeyFacts, Worth};
+use crate::attest::Origin;
 
 /// The report as Markdown, which reads as text as well.
 #[must_use]
@@ -39,25 +40,12 @@ pub fn markdown(report: &DeviceReport) -> String {
     ] {
         let _ = writeln!(out, "- {name}: {value}");
     }
+    if let Some(left) = &report.left_before {
+        let _ = writeln!(out, "- NOT GIVEN BACK: {left}");
+    }
     certificates(&mut out, report);
     contents(&mut out, report);
-    let _ = writeln!(out, "\n## Speed\n");
-    let _ = writeln!(
-        out,
-        "| | runs | median | 95 % | most bytes |\n|---|---|---|---|---|"
-    );
-    for measure in &report.measured {
-        let most = measure.most_bytes.map(|bytes| bytes.to_string());
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {} |",
-            measure.what,
-            measure.runs,
-            time(measure.median_micros),
-            time(measure.p95_micros),
-            most.unwrap_or_default()
-        );
-    }
+    speed(&mut out, report);
     let _ = writeln!(out, "\n## Smoke tests\n");
     for check in &report.checks {
         let word = match check.good {
@@ -72,9 +60,44 @@ pub fn markdown(report: &DeviceReport) -> String {
         let _ = writeln!(out, "- nothing that this program knows of");
     }
     for issue in &report.issues {
-        let _ = writeln!(out, "- {} ({})", issue.what, issue.source);
+        let _ = writeln!(
+            out,
+            "- {} ({}: {})",
+            issue.what,
+            issue.tag.word(),
+            issue.source
+        );
     }
     out
+}
+
+fn speed(out: &mut String, report: &DeviceReport) {
+    let _ = writeln!(out, "\n## Speed\n");
+    let _ = writeln!(out, "| | runs | median | 95 % |\n|---|---|---|---|");
+    for measure in &report.measured {
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            measure.what,
+            measure.runs,
+            time(measure.median_micros),
+            time(measure.p95_micros),
+        );
+    }
+    if !report.refused.is_empty() {
+        let _ = writeln!(out, "\nNot done by this device:\n");
+    }
+    for refused in &report.refused {
+        let _ = writeln!(out, "- {refused}");
+    }
+    let _ = writeln!(out, "\n## Sizes\n");
+    for limit in &report.limits {
+        let most = match limit.most_bytes {
+            Some(bytes) => format!("{bytes} bytes"),
+            None => "none went".into(),
+        };
+        let _ = writeln!(out, "- {}: {most}; {}", limit.what, limit.tried);
+    }
 }
 
 fn certificates(out: &mut String, report: &DeviceReport) {
@@ -137,18 +160,42 @@ fn contents(out: &mut String, report: &DeviceReport) {
     }
     let _ = writeln!(out, "\n## Objects\n");
     for item in &report.inventory.items {
-        let size = item.size.map(|size| format!(", {size} bytes"));
-        let _ = writeln!(
-            out,
-            "- {} {}{}",
-            item.file,
-            item.kind,
-            size.unwrap_or_default()
-        );
+        let more = match (&item.key, item.size) {
+            // The size of a key's file says nothing of the key.
+            (Some(key), _) => key_in_words(key),
+            (None, Some(size)) => format!(", {size} bytes"),
+            (None, None) => String::new(),
+        };
+        let _ = writeln!(out, "- {} {}{more}", item.file, item.kind);
     }
     for orphan in &report.inventory.orphans {
         let _ = writeln!(out, "- ORPHAN {orphan}");
     }
+}
+
+fn key_in_words(key: &KeyFacts) -> String {
+    let kind = match (&key.kind, key.told_by) {
+        (Some(kind), Some(by)) => format!("{kind} by {by}"),
+        _ => "of unknown kind, with no request, certificate or description".into(),
+    };
+    let conditions = match (&key.conditions_unknown, key.domain) {
+        (Some(why), _) => format!("conditions of use unknown ({why})"),
+        (None, Some(slot)) => format!("key domain {slot}"),
+        (None, None) => "no key domain".into(),
+    };
+    let mut words = vec![kind, conditions];
+    if let Some(algorithms) = &key.algorithms {
+        words.push(format!("algorithms {} only", algorithms.join(" ")));
+    }
+    if let Some(uses) = key.uses_left {
+        words.push(format!("{uses} uses left"));
+    }
+    words.push(match &key.origin {
+        // Why is in the JSON; most keys that were imported are so.
+        Origin::NotAttested(_) => "not attested".into(),
+        origin => origin.in_words(),
+    });
+    format!(": {}", words.join("; "))
 }
 
 /// Microseconds in the unit that reads best.
