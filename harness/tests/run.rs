@@ -2,42 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+#[path = "shared/program.rs"]
+mod program;
+
+use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
-use hsm2_emulator::transport::{Endpoint, Stopper, Timing, VirtualCard, serve};
+use hsm2_emulator::transport::{Stopper, VirtualCard};
 
-fn harness(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hsm2-harness"));
-    command.args(words.split_whitespace());
-    command.stdin(Stdio::null());
-    command
-}
-
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-fn said(output: &Output) -> Said {
-    Said {
-        code: output.status.code(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-fn run(words: &str) -> Said {
-    said(&harness(words).output().unwrap())
-}
+use program::{Said, harness, run, run_on_card, said};
 
 fn write(directory: &Path, name: &str, text: &str) -> String {
     let path = directory.join(name);
@@ -45,9 +26,16 @@ fn write(directory: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
+/// The whole suite shall take less than 20 seconds in a release build on two cores. This build is hardly
+/// optimised and shares its cores with other tests, so it may take three times that; on quiet cores it
+/// takes a tenth, and whoever makes the suite ten times slower is found out.
+const WHOLE_SUITE: Duration = Duration::from_secs(60);
+
 #[test]
 fn without_any_words_the_whole_suite_runs() {
+    let begun = Instant::now();
     let said = run("");
+    let took = begun.elapsed().as_secs_f64();
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     assert!(said.out.contains("virtual device ZZSUITEA"), "{}", said.out);
     assert!(said.out.contains(" 0 fail"), "{}", said.out);
@@ -58,6 +46,62 @@ fn without_any_words_the_whole_suite_runs() {
         last.starts_with("The virtual card ZZSUITEA (firmware 3.6) behaves as its generation must"),
         "{last}"
     );
+    // The time that is told is all the time it took, but for starting and writing.
+    let told = said.out.split(" s: ").next().unwrap_or_default();
+    let told = told.rsplit(' ').next().unwrap_or_default();
+    let told: f64 = told.parse().unwrap_or_else(|_| panic!("{}", said.out));
+    assert!(
+        told <= took + 0.1 && took - told < 5.0,
+        "told {told}, took {took}"
+    );
+    assert!(told < WHOLE_SUITE.as_secs_f64(), "{told} seconds");
+}
+
+/// A person sees within a tenth of a second that something happens, in a release build. The bound leaves
+/// room for this build, which is several times slower, for `script` and its shell, and for the tests
+/// beside it.
+const FIRST_SIGN: Duration = Duration::from_secs(1);
+
+#[test]
+fn progress_shows_at_once_on_a_terminal() {
+    let line = format!(
+        "exec '{}' run 'identify.*'",
+        env!("CARGO_BIN_EXE_hsm2-harness")
+    );
+    // What else this machine does must not count: the best of a few.
+    let runs: Vec<_> = (0..5).map(|_| first_progress(&line)).collect();
+    let quick = runs.iter().any(|(first, _)| *first < FIRST_SIGN);
+    assert!(quick, "{runs:?}");
+    // However slow the machine is: cards are prepared behind the first line, not before it. That is
+    // most of what so short a run has to do.
+    let early = runs.iter().any(|(first, whole)| *first < *whole / 2);
+    assert!(early, "{runs:?}");
+}
+
+/// How long it takes until a line of progress shows on a terminal, and until the end.
+fn first_progress(line: &str) -> (Duration, Duration) {
+    let begun = Instant::now();
+    let mut child = Command::new("script")
+        .args(["--quiet", "--return", "--command", line, "/dev/null"])
+        .env("SHELL", "/bin/sh")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("`script`, of util-linux (in Debian: bsdutils)");
+    let mut screen = child.stdout.take().unwrap();
+    let (mut shown, mut buffer) = (Vec::new(), [0; 4096]);
+    let mut first = None;
+    while let Ok(count @ 1..) = screen.read(&mut buffer) {
+        shown.extend(buffer.iter().take(count));
+        let text = String::from_utf8_lossy(&shown);
+        if first.is_none() && text.contains("\r\x1b[K0/") {
+            first = Some(begun.elapsed());
+        }
+    }
+    assert!(child.wait().unwrap().success());
+    let first =
+        first.unwrap_or_else(|| panic!("no progress in {}", String::from_utf8_lossy(&shown)));
+    (first, begun.elapsed())
 }
 
 /// The line that repeats a case holds all that the case depends on.
@@ -272,7 +316,7 @@ fn without_pcsc_a_reader_is_refused_with_the_way_to_build_it() {
 struct Odd {
     card: Card,
     answers: usize,
-    stopper: Option<Stopper>,
+    stopper: Option<Arc<Stopper>>,
     foreign: bool,
 }
 
@@ -311,46 +355,20 @@ impl VirtualCard for Odd {
 
 /// Runs the suite on a card behind vpcd's protocol.
 fn run_on(answers: usize, foreign: bool) -> Said {
-    let mut child = harness("run --target vpcd:127.0.0.1:0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    lines.read_line(&mut line).unwrap();
-    let address = line.split(' ').find_map(|word| {
-        let word = word.trim_end_matches(';');
-        word.parse::<SocketAddr>().ok()
-    });
-    let address = address.unwrap_or_else(|| panic!("no address in {line:?}"));
-    let (stopper, stop) = Stopper::new();
-    let card = Card::personalise(
-        &NITROKEY_HSM2,
-        &Serial::new("ODD").unwrap(),
-        Box::new(EphemeralStore::default()),
-        Box::new(CardRng::from_seed([1; 32])),
-    );
-    let mut odd = Odd {
-        card: card.unwrap(),
-        answers,
-        stopper: Some(stopper),
-        foreign,
-    };
-    let endpoint = Endpoint::Connect(vec![address]);
-    let served = std::thread::spawn(move || {
-        serve(&mut odd, endpoint, Timing::default(), stop, &|_| {}).unwrap();
-        // Kept until here: a stopper that is gone stops as well.
-        drop(odd);
-    });
-    let mut err = line.clone();
-    std::io::Read::read_to_string(&mut lines, &mut err).unwrap();
-    let mut said = said(&child.wait_with_output().unwrap());
-    said.err = err;
-    if !foreign {
-        served.join().unwrap();
-    }
-    said
+    run_on_card(harness("run --target vpcd:127.0.0.1:0"), |stopper| {
+        let card = Card::personalise(
+            &NITROKEY_HSM2,
+            &Serial::new("ODD").unwrap(),
+            Box::new(EphemeralStore::default()),
+            Box::new(CardRng::from_seed([1; 32])),
+        );
+        Odd {
+            card: card.unwrap(),
+            answers,
+            stopper: Some(stopper),
+            foreign,
+        }
+    })
 }
 
 #[test]

@@ -56,6 +56,9 @@ impl Progress {
                         profile.title,
                     ));
                 }
+                // Cards are prepared before the first scenario begins.
+                self.current = "preparing the cards".into();
+                self.draw();
             }
             Event::Begun(scenario) => {
                 self.current.clone_from(&scenario.id);
