@@ -32,6 +32,7 @@ mod manage_public_key_authentication;
 mod manage_security_environment;
 mod profiles;
 mod public_key_authentication;
+mod published_certificates;
 mod read_binary;
 mod records;
 mod reset_retry_counter;

@@ -383,3 +383,6 @@ fn public_key(mut fields: Reader<'_>) -> Result<PublicKey, Flaw> {
     };
     Ok(PublicKey { numbers, hash })
 }
+
+#[cfg(test)]
+mod tests;
