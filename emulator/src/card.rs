@@ -239,7 +239,8 @@ impl Card {
     ///
     /// A command under secure messaging is unprotected first, and its response, an error as well,
     /// is protected. What goes wrong before that is answered plainly and closes the channel, as
-    /// does a command without protection; who authenticated through it leaves with it.
+    /// does a command without protection; who authenticated through it leaves with it, where the
+    /// generation binds them to it.
     pub fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
         let response = self.receive(command).and_then(|received| match received {
             Received::Plain(apdu) => Ok(self.answer(&apdu)),

@@ -10,8 +10,8 @@
 //!   only stop reading earlier;
 //! - what firmware 3.5 once answered to a status query of public key authentication beside two kinds
 //!   of key domain: one report, which nobody could repeat;
-//! - that a login is bound to the channel it was made in only from 2.0 on: whether firmware before
-//!   that has a channel at all is (unknown), so that the oldest generation binds it as well;
+//! - whether firmware before 2.0 has a secure channel at all (unknown): the oldest generation has that
+//!   of the next;
 //! - the flag of VERIFY, from 2.1 on, that leaves a login unbound: the manual that names it is not
 //!   public. P1 01 is accepted, as a genuine token was seen to do, and changes nothing;
 //! - that memory which is used up is reported once and then collected, and that INITIALIZE DEVICE on
@@ -97,6 +97,9 @@ pub struct Profile {
     pub unwrap_listed: bool,
     /// Default algorithm that WRAP writes into the blob of an AES key. UNWRAP takes any.
     pub wrapped_aes_oid: &'static [u8],
+    /// Whether a login made through the secure channel ends with the channel; otherwise it is like one
+    /// that was made without. Source: the vendor, who binds it from 2.0 on.
+    pub channel_binds_login: bool,
     /// Whether the issuer's certificate ends with an empty extension, `65 00`.
     pub empty_issuer_extension: bool,
     /// What is decided about key domains.

@@ -25,16 +25,17 @@ pub(crate) struct Session {
     pub(crate) chip_authentication: bool,
     /// The session PIN that a reset clears.
     pub(crate) session_pin: Option<Secret>,
-    /// Who authenticated while no channel was open.
+    /// Who authenticated while no channel was open, or through one that binds nobody.
     login: Login,
     channel: Option<OpenChannel>,
 }
 
-/// The secure channel, and who authenticated through it: they leave with it.
+/// The secure channel.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenChannel {
     pub(crate) channel: Channel,
-    login: Login,
+    /// Who authenticated through it and leaves with it; `None` where the channel binds nobody.
+    bound: Option<Login>,
 }
 
 /// Who has authenticated.
@@ -120,24 +121,24 @@ impl Session {
     pub(crate) fn begin_initialised(&mut self) {
         let channel = self.channel.take();
         *self = Self::default();
-        if let Some(OpenChannel { channel, .. }) = channel {
-            self.open_channel(channel);
+        if let Some(OpenChannel { channel, bound }) = channel {
+            self.open_channel(channel, bound.is_some());
         }
         let login = self.login_now();
         login.user = true;
         login.after_initialize = true;
     }
 
-    /// Puts a channel in the place of any other.
-    pub(crate) fn open_channel(&mut self, channel: Channel) {
+    /// Puts a channel in the place of any other; `binds_login` says whether those who authenticate
+    /// through it leave with it.
+    pub(crate) fn open_channel(&mut self, channel: Channel, binds_login: bool) {
         self.channel = Some(OpenChannel {
             channel,
-            login: Login::default(),
+            bound: binds_login.then(Login::default),
         });
     }
 
-    /// Takes the channel out, and with it those who authenticated through it. Dropping it closes
-    /// it.
+    /// Takes the channel out, and with it those who are bound to it. Dropping it closes it.
     pub(crate) fn take_channel(&mut self) -> Option<OpenChannel> {
         self.channel.take()
     }
@@ -149,19 +150,17 @@ impl Session {
 
     /// Where an authentication that happens now is noted.
     fn login_now(&mut self) -> &mut Login {
-        match &mut self.channel {
-            Some(open) => &mut open.login,
-            None => &mut self.login,
-        }
+        let bound = self.channel.as_mut().and_then(|open| open.bound.as_mut());
+        bound.unwrap_or(&mut self.login)
     }
 
     fn logins(&self) -> impl Iterator<Item = &Login> {
-        let inside = self.channel.as_ref().map(|open| &open.login);
+        let inside = self.channel.as_ref().and_then(|open| open.bound.as_ref());
         std::iter::once(&self.login).chain(inside)
     }
 
     fn logins_mut(&mut self) -> impl Iterator<Item = &mut Login> {
-        let inside = self.channel.as_mut().map(|open| &mut open.login);
+        let inside = self.channel.as_mut().and_then(|open| open.bound.as_mut());
         std::iter::once(&mut self.login).chain(inside)
     }
 }

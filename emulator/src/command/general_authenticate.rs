@@ -63,7 +63,8 @@ impl Command for GeneralAuthenticate {
         let device = card.memory.device()?;
         let (channel, token) = agreement::agree(device.key()?, &self.host_point, &nonce)?;
         card.session.chip_authentication = false;
-        card.session.open_channel(channel);
+        let binds_login = card.profile.channel_binds_login;
+        card.session.open_channel(channel, binds_login);
         let response = Writer::new().nested(0x7C, |content| {
             content.element(0x81, &nonce).element(0x82, &token)
         });

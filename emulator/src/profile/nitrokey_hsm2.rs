@@ -53,6 +53,7 @@ pub(super) const PROFILE: Profile = Profile {
     unwrap_listed: true,
     // id-aes, 2.16.840.1.101.3.4.1.
     wrapped_aes_oid: &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01],
+    channel_binds_login: true,
     empty_issuer_extension: false,
     domains: domain_rules::INFERRED,
 };

@@ -24,6 +24,8 @@ pub(super) const PROFILE: Profile = Profile {
     // The hosts' reading of cards before 2.0. For the SO-PIN (unknown).
     virgin_user_pin: StatusWord::ReferenceDataNotUsable,
     wants_inner_authority: true,
+    // The vendor: bound from 2.0 on.
+    channel_binds_login: false,
 
     ..nitrokey_hsm::PROFILE
 };

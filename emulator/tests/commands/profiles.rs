@@ -8,9 +8,10 @@ use hsm2_emulator::identity::{ISSUER_NAME, ROOT_NAME};
 use hsm2_emulator::profile::{PROFILES, Profile};
 use hsm2_emulator::tlv::{Reader as Tlv, Writer};
 
+use crate::channel::Host;
 use crate::keys::{ec_template, generate_command, rsa_template, scratch_commands, unwrap_command};
 use crate::sealed::{ZERO_SHARE, crt, fields, sealed};
-use crate::support::{Reader, SELECT_APPLET, USER_PIN, bytes, lc_data};
+use crate::support::{Reader, SELECT_APPLET, SO_PIN, USER_PIN, bytes, lc_data};
 use crate::vectors::{self, hex};
 
 /// What a generation is expected to be.
@@ -38,6 +39,8 @@ struct Expected {
     capacity: [usize; 2],
     /// Length of EF 2F02.
     certificates: usize,
+    /// Whether a login made through the secure channel ends with it.
+    bound: bool,
 }
 
 const JCOP_2: &str = "3BFE1800008131FE458031815448534D31738021408107FA";
@@ -58,6 +61,7 @@ const EXPECTED: [Expected; 6] = [
         aes: [0x6A80, 0x6A80],
         capacity: [20, 31],
         certificates: 467,
+        bound: false,
     },
     Expected {
         name: "nitrokey-hsm",
@@ -73,6 +77,7 @@ const EXPECTED: [Expected; 6] = [
         aes: [0x6A80, 0x6A80],
         capacity: [20, 31],
         certificates: 467,
+        bound: true,
     },
     Expected {
         name: "nitrokey-hsm2-3.1",
@@ -88,6 +93,7 @@ const EXPECTED: [Expected; 6] = [
         aes: [0x9000, 0x6F00],
         capacity: [38, 0],
         certificates: 467,
+        bound: true,
     },
     Expected {
         name: "nitrokey-hsm2-3.5",
@@ -103,6 +109,7 @@ const EXPECTED: [Expected; 6] = [
         aes: [0x9000, 0x9000],
         capacity: [38, 0],
         certificates: 467,
+        bound: true,
     },
     Expected {
         name: "nitrokey-hsm2",
@@ -118,6 +125,7 @@ const EXPECTED: [Expected; 6] = [
         aes: [0x9000, 0x9000],
         capacity: [38, 0],
         certificates: 467,
+        bound: true,
     },
     Expected {
         name: "nitrokey-hsm2-4.1",
@@ -133,6 +141,7 @@ const EXPECTED: [Expected; 6] = [
         aes: [0x9000, 0x9000],
         capacity: [38, 0],
         certificates: 469,
+        bound: true,
     },
 ];
 
@@ -232,6 +241,51 @@ fn each_generation_knows_its_commands() {
                 expected.name
             );
         }
+    }
+}
+
+#[test]
+fn a_login_made_through_the_channel_ends_with_it_from_2_0_on() {
+    for expected in &EXPECTED {
+        let name = expected.name;
+        let after = |objects: &[(&str, &[u8])], plain: &str| {
+            let mut reader = Reader::of(profile(expected));
+            assert_eq!(reader.initialise(""), 0x9000, "{name}");
+            reader.log_out();
+            let mut host = Host::open(&mut reader);
+            for (header, data) in objects {
+                host.ok(&mut reader, header, data, "00");
+            }
+            (reader.send(plain).status, reader, host)
+        };
+        let word = |bound: u16, unbound: u16| if expected.bound { bound } else { unbound };
+        let user = ("00200081", USER_PIN);
+
+        let (status, mut reader, mut host) = after(&[user], "00 20 00 81");
+        assert_eq!(status, word(0x63C3, 0x9000), "{name}: user");
+        // The channel itself is closed in every generation.
+        let command = host.protect([0, 0x84, 0, 0], &[], &[8]).apdu();
+        assert_eq!(reader.send_bytes(&command).status, 0x6882, "{name}");
+        let deleted = reader.send("00 E4 02 00 02 CA01").status;
+        assert_eq!(deleted, word(0x6982, 0x6A82), "{name}: access");
+
+        let so_pin = ("00200088", SO_PIN);
+        let (status, ..) = after(&[so_pin], "00 20 00 88");
+        assert_eq!(status, word(0x63CF, 0x9000), "{name}: security officer");
+
+        let objects = bytes("80 02 0001 81 06 363438323139 82 08 3537363231383830 91 01 03");
+        let (status, ..) = after(&[("80500000", &objects)], "00 20 00 81");
+        assert_eq!(status, word(0x63C3, 0x9000), "{name}: initialised");
+
+        // A second channel in the place of the first ends what was bound to that.
+        let (_, mut reader, _) = after(&[], "00 20 00 81");
+        Host::open(&mut reader).ok(&mut reader, user.0, user.1, "00");
+        let mut host = Host::open(&mut reader);
+        let query = host.send(&mut reader, user.0, &[], "00");
+        assert_eq!(query.status, word(0x63C3, 0x9000), "{name}: replaced");
+        // A selection ends every login.
+        reader.log_out();
+        reader.refused("00 20 00 81", 0x63C3);
     }
 }
 
