@@ -6,6 +6,8 @@
 //! Where something is missing every test is reported as ignored, by name;
 //! `HSM2_PCSC_TESTS=required` turns that into failures.
 
+mod attestation;
+mod custodians;
 mod material;
 #[path = "../../../emulator/tests/pcsc/namespace.rs"]
 mod namespace;
@@ -15,7 +17,6 @@ mod pcscd;
 #[path = "../../../emulator/tests/pcsc/prerequisites.rs"]
 mod prerequisites;
 mod readers;
-#[expect(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../../../emulator/tests/pcsc/tool.rs"]
 mod tool;
 
@@ -71,6 +72,11 @@ const TESTS: &[Test] = &[
         "material::we_take_sc_hsm_tools",
         material::we_take_sc_hsm_tools,
     ),
+    (
+        "custodians::sc_hsm_tool_registers_and_we_open",
+        custodians::sc_hsm_tool_registers_and_we_open,
+    ),
+    ("attest::card_in_a_reader", attestation::card_in_a_reader),
     ("errors::name_the_reader_and_what_is_there", wrong_reader),
     ("errors::no_service", no_service),
     ("errors::each_has_its_exit_code", exit_codes),
