@@ -15,8 +15,8 @@ pub(crate) fn tests(all: &mut Vec<(String, Body)>) {
     );
     add(
         all,
-        "gnupg::gpgsm_learns_the_card_and_signs",
-        learns_and_signs,
+        "gnupg::gpgsm_learns_the_card_signs_and_decrypts",
+        learns_signs_and_decrypts,
     );
 }
 
@@ -73,21 +73,30 @@ fn finds_the_application() {
         .has(&hexadecimal);
 }
 
-/// A key with a certificate: scdaemon lists it, gpgsm learns it and signs with it.
-fn learns_and_signs() {
+/// A key with a certificate: scdaemon lists it, gpgsm learns it, signs and decrypts with it.
+fn learns_signs_and_decrypts() {
     let rig = Rig::with_initialized_card();
+    certify_a_key(&rig);
+    learn_sign_and_decrypt(&rig);
+}
+
+/// An RSA key with a certificate on the card in the first reader, by OpenSC.
+pub(crate) fn certify_a_key(rig: &Rig) {
     let module = Module::reader(0);
     module.generate("rsa:2048", 1);
-    let public = module.public_key(&rig, 1);
-    let certificate = openssl::certificate(&rig, Some(&public), "/CN=Card holder");
+    let public = module.public_key(rig, 1);
+    let certificate = openssl::certificate(rig, Some(&public), "/CN=Card holder");
     module
         .login()
         .arg("--write-object")
         .arg(&certificate)
         .args(["--type", "cert", "--id", "01", "--label", "card holder"])
         .ok();
+}
 
-    let home = Home::new(&rig);
+/// What GnuPG does with [`certify_a_key`]'s.
+pub(crate) fn learn_sign_and_decrypt(rig: &Rig) {
+    let home = Home::new(rig);
     let authority = rig.path("authority.pem");
     let fingerprint = openssl::fingerprint(&authority);
     rig.file("gnupg/trustlist.txt", format!("{fingerprint} S relax\n"));
@@ -126,4 +135,17 @@ fn learns_and_signs() {
         .arg(rig.path("signature"))
         .arg(&other)
         .fails();
+
+    home.tool("gpgsm")
+        .words("--batch --encrypt --recipient")
+        .args(["Card holder", "--output"])
+        .arg(rig.path("encrypted"))
+        .arg(&message)
+        .ok();
+    home.tool("gpgsm")
+        .words("--batch --pinentry-mode loopback --passphrase-fd 0 --decrypt")
+        .arg(rig.path("encrypted"))
+        .input(format!("{USER_PIN}\n"))
+        .ok()
+        .has("signed by somebody");
 }

@@ -10,6 +10,7 @@
 //! Where something is missing (see `prerequisites.rs`) every test is reported as ignored, by name.
 //! `HSM2_PCSC_TESTS=required` turns that into failures.
 
+mod clients;
 mod gnupg;
 mod hostile;
 mod namespace;
@@ -69,6 +70,7 @@ fn tests() -> Vec<(String, Body)> {
     pkcs11::tests(&mut all);
     pkcs15::tests(&mut all);
     gnupg::tests(&mut all);
+    clients::tests(&mut all);
     hostile::tests(&mut all);
     all
 }
