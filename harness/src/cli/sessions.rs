@@ -12,7 +12,7 @@ use crate::report::page::page;
 use crate::report::{Report, SCHEMA_VERSION, diff};
 use crate::suite::runner::one_card;
 use crate::trace;
-use crate::trace::replay::{Outcome, replay};
+use crate::trace::replay::{Ended, Outcome, replay};
 use crate::transport::place::Place;
 
 /// Run scenarios and write down all that is said to the cards
@@ -35,7 +35,7 @@ impl Record {
 ///
 /// Fields that are random, or other ones on each device, are compared by their length only. PINs are
 /// those of the harness, or those of the device that the options give. A scenario is left at the first
-/// command that changes something and whose secret is not in the trace. On a device that is no virtual
+/// command that changes something and whose secret is not in the trace, or whose answer is not. On a device that is no virtual
 /// card only that is sent which the options allow, as for `run`.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
@@ -97,10 +97,14 @@ impl Replay {
                 format!("nothing in {name} could be sent for card {card:?}"),
             ));
         }
-        print(&format!(
-            "{} commands, all answered as recorded",
-            outcome.sent
-        ));
+        print(&match outcome.not_sent() {
+            0 => format!("{} commands, all answered as recorded", outcome.sent),
+            left => format!(
+                "{} of {} commands, all answered as recorded; {left} not sent",
+                outcome.sent,
+                outcome.sent + left
+            ),
+        });
         Ok(())
     }
 }
@@ -112,10 +116,13 @@ fn say(outcome: &Outcome) {
     for (why, count) in &outcome.left_out {
         print(&format!("{count} commands not sent: {why}"));
     }
-    for (scenario, line) in &outcome.ended {
-        print(&format!(
-            "{scenario}: left at line {line}, whose secret is not in the trace"
-        ));
+    for Ended {
+        scenario,
+        line,
+        why,
+    } in &outcome.ended
+    {
+        print(&format!("{scenario}: left at line {line}: {why}"));
     }
 }
 

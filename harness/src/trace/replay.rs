@@ -34,16 +34,32 @@ pub struct Outcome {
     pub sent: usize,
     /// Commands that were not sent, by the reason.
     pub left_out: BTreeMap<&'static str, usize>,
-    /// Scenarios whose rest was left out, and the line at which: it changed something and could not
-    /// be sent. A trace without scenarios is one, called `the session`.
-    pub ended: Vec<(String, usize)>,
+    /// Scenarios whose rest was left out.
+    pub ended: Vec<Ended>,
     /// Fields of which only the length was compared, by their names.
     pub masked: BTreeMap<&'static str, usize>,
     /// The first difference.
     pub divergence: Option<Divergence>,
 }
 
+/// Where a scenario was left: at a command that could not be sent and changed something, or may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The scenario; a trace without scenarios is one, called `the session`.
+    pub scenario: String,
+    /// Number of the line, as in [`Divergence`].
+    pub line: usize,
+    /// Why its command could not be sent, in words.
+    pub why: &'static str,
+}
+
 impl Outcome {
+    /// How many commands of the trace were not sent.
+    #[must_use]
+    pub fn not_sent(&self) -> usize {
+        self.left_out.values().sum()
+    }
+
     fn leave_out(&mut self, why: &'static str) {
         *self.left_out.entry(why).or_default() += 1;
     }
@@ -53,6 +69,9 @@ const NOT_HAD: &str = "they begin with a card that cannot be had here, or must n
 const SECRET: &str = "their secrets are not in the trace";
 const AFTER: &str = "what came before them could not be sent";
 const GUARDED: &str = "the guard did not let them through to this device";
+/// What such a command did to the card nobody knows, so that what follows cannot be judged.
+const UNANSWERED: &str = "the trace holds no answer to them";
+const OTHER_CARD: &str = "they went to another card";
 
 /// Replays the lines of one card, in whose session no scenario begins, on a card that is ready.
 ///
@@ -83,6 +102,9 @@ pub(crate) fn replay(lines: &[Line], card: &str, source: &mut OneCard) -> Result
             continue;
         }
         if line.card != card {
+            if line.command.is_some() {
+                outcome.leave_out(OTHER_CARD);
+            }
             continue;
         }
         if let Some(why) = over {
@@ -97,27 +119,35 @@ pub(crate) fn replay(lines: &[Line], card: &str, source: &mut OneCard) -> Result
             Some("power cycle" | "power on") => hand.power_cycle()?,
             _ => {}
         }
-        let (Some(command), Some(response)) = (&line.command, &line.response) else {
+        let Some(command) = &line.command else {
+            continue;
+        };
+        let mut stop_here = |outcome: &mut Outcome, why, changes| {
+            outcome.leave_out(why);
+            if changes {
+                let scenario = scenario.clone().unwrap_or_else(|| "the session".into());
+                outcome.ended.push(Ended {
+                    scenario,
+                    line: number,
+                    why,
+                });
+                over = Some(AFTER);
+            }
+        };
+        let Some(response) = &line.response else {
+            stop_here(&mut outcome, UNANSWERED, true);
             continue;
         };
         let status = response.get(response.len().saturating_sub(4)..);
         let status = status.unwrap_or_default();
         let changes = matches!(status, "9000" | "6282") || status.starts_with("61");
-        let mut stop_here = |outcome: &mut Outcome, why| {
-            outcome.leave_out(why);
-            if changes {
-                let id = scenario.clone().unwrap_or_else(|| "the session".into());
-                outcome.ended.push((id, number));
-                over = Some(AFTER);
-            }
-        };
         let Some(bytes) = fill::whole(command, status, hand) else {
-            stop_here(&mut outcome, SECRET);
+            stop_here(&mut outcome, SECRET, changes);
             continue;
         };
         let answer = match hand.send(bytes) {
             Err(Stop::Transport(TransportError::Guard(_) | TransportError::Never(_))) => {
-                stop_here(&mut outcome, GUARDED);
+                stop_here(&mut outcome, GUARDED, changes);
                 continue;
             }
             other => other?,

@@ -51,3 +51,46 @@ fn nothing_leaks(report: &crate::report::Report, trace: &str) {
         }
     }
 }
+
+fn lines(text: &str) -> Vec<Line> {
+    crate::trace::parse("trace", text).unwrap()
+}
+
+/// SELECT of the applet, and what a new card answers.
+const SELECT: &str = r#"{"card":"A","command":"00A404000BE82B0601040181C31F020100","response":"6F0A820178850500000003069000"}"#;
+
+/// Whatever is left out is counted, and a scenario is left where nobody knows what happened.
+#[test]
+fn commands_without_answers_and_those_of_other_cards_are_counted() {
+    let trace = [
+        SELECT,
+        r#"{"card":"B","command":"00840000","response":"9000"}"#,
+        r#"{"card":"B","event":"reset"}"#,
+        r#"{"card":"A","command":"0084000008"}"#,
+        r#"{"card":"A","event":"removal"}"#,
+        SELECT,
+        SELECT,
+    ];
+    let outcome = replay(&lines(&trace.join("\n")), "A", &mut source()).unwrap();
+    assert_eq!(outcome.divergence, None);
+    assert_eq!((outcome.sent, outcome.not_sent()), (1, 4));
+    let counted = BTreeMap::from([(OTHER_CARD, 1), (UNANSWERED, 1), (AFTER, 2)]);
+    assert_eq!(outcome.left_out, counted);
+    let ended = Ended {
+        scenario: "the session".into(),
+        line: 4,
+        why: UNANSWERED,
+    };
+    assert_eq!(outcome.ended, [ended]);
+
+    // The next scenario begins anew.
+    let scenario = r#"{"card":"A","scenario":"next","start":"fresh"}"#;
+    let trace = [&trace[..], &[scenario, SELECT]].concat().join("\n");
+    let outcome = replay(&lines(&trace), "A", &mut source()).unwrap();
+    assert_eq!((outcome.sent, outcome.not_sent()), (2, 4));
+    assert_eq!(
+        outcome.divergence.unwrap().line,
+        9,
+        "another state's template"
+    );
+}
