@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../shared/program.rs"]
+mod program;
 mod programs;
 mod replay;
 mod trust;

@@ -1,9 +1,11 @@
 //! The two programs.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use crate::program::{Said, harness, run_at};
 
 const HARNESS: &str = env!("CARGO_BIN_EXE_hsm2-harness");
 
@@ -30,12 +32,6 @@ impl Drop for Served {
     }
 }
 
-pub(crate) struct Said {
-    code: Option<i32>,
-    out: String,
-    pub(crate) err: String,
-}
-
 impl Said {
     #[track_caller]
     pub(crate) fn is(&self, code: i32) -> &Self {
@@ -48,14 +44,6 @@ impl Said {
         assert!(self.out.contains(words), "{words:?} in {}", self.out);
         self
     }
-}
-
-/// The address that the harness says a card may connect to.
-pub(crate) fn address_in(text: &str) -> Option<SocketAddr> {
-    text.split(' ').find_map(|word| {
-        let word = word.trim_end().trim_end_matches(';');
-        word.parse().ok()
-    })
 }
 
 /// Starts `serve` and waits until its card is in the reader at this address.
@@ -84,24 +72,7 @@ pub(crate) fn serve_at(address: SocketAddr, words: &str) -> Served {
 
 /// Runs the harness on the card that `serve` puts into its reader.
 pub(crate) fn run(words: &str, serve: &str) -> Said {
-    let mut child = Command::new(HARNESS)
-        .args(words.split_whitespace())
-        .args(["--target", "vpcd:127.0.0.1:0"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut err = String::new();
-    lines.read_line(&mut err).unwrap();
-    let address = address_in(&err).unwrap_or_else(|| panic!("no address in {err:?}"));
-    let _served = serve_at(address, serve);
-    lines.read_to_string(&mut err).unwrap();
-    let output = child.wait_with_output().unwrap();
-    Said {
-        code: output.status.code(),
-        out: String::from_utf8_lossy(&output.stdout).into_owned(),
-        err,
-    }
+    let command = harness(&format!("{words} --target vpcd:127.0.0.1:0"));
+    let (said, _served) = run_at(command, |address| serve_at(address, serve));
+    said
 }

@@ -15,7 +15,8 @@ use hsm2_harness::card::domain::DomainKind;
 use hsm2_harness::card::{Attributes, Card, CardError, DERIVE_XKEK, ECDSA_SHA_256, Setup};
 use hsm2_harness::transport::place::Opener;
 
-use crate::programs::{Served, address_in, serve_at};
+use crate::program::address_in;
+use crate::programs::{Served, serve_at};
 
 const CURVE: Curve = Curve::BrainpoolP256r1;
 /// Keys on the cards.

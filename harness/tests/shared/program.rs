@@ -34,12 +34,17 @@ pub(crate) fn run(words: &str) -> Said {
     said(&harness(words).output().unwrap())
 }
 
-/// Runs a command that waits for a card at `vpcd:127.0.0.1:0`, and is it. The card is made with a way
-/// to take it out of its reader.
-pub(crate) fn run_on_card<C: VirtualCard + Send + 'static>(
-    mut command: Command,
-    make: impl FnOnce(Arc<Stopper>) -> C,
-) -> Said {
+/// The address at which the harness says that it waits for a card.
+pub(crate) fn address_in(text: &str) -> Option<SocketAddr> {
+    text.split(' ').find_map(|word| {
+        let word = word.trim_end().trim_end_matches(';');
+        word.parse().ok()
+    })
+}
+
+/// Runs a command that waits for a card at `vpcd:127.0.0.1:0`, once one was put in at that address.
+/// What puts it in is kept until the command has ended.
+pub(crate) fn run_at<T>(mut command: Command, put_in: impl FnOnce(SocketAddr) -> T) -> (Said, T) {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -48,22 +53,30 @@ pub(crate) fn run_on_card<C: VirtualCard + Send + 'static>(
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut err = String::new();
     lines.read_line(&mut err).unwrap();
-    let address = err.split(' ').find_map(|word| {
-        let word = word.trim_end_matches(';');
-        word.parse::<SocketAddr>().ok()
-    });
-    let address = address.unwrap_or_else(|| panic!("no address in {err:?}"));
-    let (stopper, stop) = Stopper::new();
-    let stopper = Arc::new(stopper);
-    let mut card = make(Arc::clone(&stopper));
-    let served = std::thread::spawn(move || {
-        let endpoint = Endpoint::Connect(vec![address]);
-        serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).unwrap();
-    });
+    let address = address_in(&err).unwrap_or_else(|| panic!("no address in {err:?}"));
+    let card = put_in(address);
     // Standard output waits in its pipe meanwhile: reports are shorter than that.
     lines.read_to_string(&mut err).unwrap();
     let mut said = said(&child.wait_with_output().unwrap());
     said.err = err;
+    (said, card)
+}
+
+/// As [`run_at`], with a card of this process, made with a way to take it out of its reader.
+pub(crate) fn run_on_card<C: VirtualCard + Send + 'static>(
+    command: Command,
+    make: impl FnOnce(Arc<Stopper>) -> C,
+) -> Said {
+    let (said, (stopper, served)) = run_at(command, |address| {
+        let (stopper, stop) = Stopper::new();
+        let stopper = Arc::new(stopper);
+        let mut card = make(Arc::clone(&stopper));
+        let served = std::thread::spawn(move || {
+            let endpoint = Endpoint::Connect(vec![address]);
+            serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).unwrap();
+        });
+        (stopper, served)
+    });
     stopper.stop();
     served.join().unwrap();
     said
