@@ -266,7 +266,7 @@ pub(super) fn known_nonces(work: &mut Work<'_>, map: &CardMap) -> Result<Check, 
 }
 
 /// Hash and signature.
-type Signed = (Vec<u8>, Vec<u8>);
+pub(super) type Signed = (Vec<u8>, Vec<u8>);
 
 fn signatures(hand: &mut Hand, key: u8) -> Result<Vec<Signed>, Stop> {
     (0..SIGNATURES)
@@ -294,7 +294,7 @@ pub(super) fn repeated(whose: &str, signatures: &[Signed]) -> Check {
 }
 
 /// The nonces k = (z + r d) / s, and how many have their top bit set.
-fn top_bits(private: &[u8], signatures: &[Signed]) -> Result<Check, Stop> {
+pub(super) fn top_bits(private: &[u8], signatures: &[Signed]) -> Result<Check, Stop> {
     let order = Curve::by_name("secp256r1")
         .map(Curve::parameters)
         .map(|[_, _, _, n, _]| n)

@@ -353,6 +353,69 @@ fn nonces_that_repeat() {
     );
 }
 
+/// ECDSA on secp256r1 with a nonce of one's own: s = (z + r d) / k.
+fn sign_with_nonce(private: &[u8], nonce: &[u8], hash: &[u8]) -> health::Signed {
+    use crate::der;
+    let [_, _, _, n, _] = crate::key::curves::Curve::by_name("secp256r1")
+        .unwrap()
+        .parameters();
+    let number = |bytes: &[u8]| BigNum::from_slice(bytes).unwrap();
+    let (n, d, k, z) = (number(&n), number(private), number(nonce), number(hash));
+    let mut context = openssl::bn::BigNumContext::new().unwrap();
+    let point = crate::judge::multiply("secp256r1", nonce, None).unwrap();
+    let mut r = BigNum::new().unwrap();
+    r.nnmod(&number(&point[1..33]), &n, &mut context).unwrap();
+    let (mut product, mut sum, mut inverse, mut s) = (
+        BigNum::new().unwrap(),
+        BigNum::new().unwrap(),
+        BigNum::new().unwrap(),
+        BigNum::new().unwrap(),
+    );
+    product.mod_mul(&r, &d, &n, &mut context).unwrap();
+    sum.mod_add(&product, &z, &n, &mut context).unwrap();
+    inverse.mod_inverse(&k, &n, &mut context).unwrap();
+    s.mod_mul(&sum, &inverse, &n, &mut context).unwrap();
+    let numbers = [der::integer(&r.to_vec()), der::integer(&s.to_vec())];
+    let signature = der::element(0x30, &[&numbers[0], &numbers[1]]);
+    (hash.to_vec(), signature)
+}
+
+#[test]
+fn nonces_whose_top_bits_are_not_random() {
+    let private = [0x17; 32];
+    let judged = |mask: fn(usize, &mut [u8])| {
+        let signed: Vec<_> = (0..64)
+            .map(|number| {
+                let mut nonce = vec![0; 32];
+                openssl::rand::rand_bytes(&mut nonce).unwrap();
+                // Below the order, whose first four bytes are FF.
+                nonce[0] &= 0xfe;
+                // Every second one has its top bit, so that luck plays no part.
+                nonce[0] = nonce[0] & 0x7f | if number % 2 == 0 { 0x80 } else { 0 };
+                mask(number, &mut nonce);
+                nonce[31] |= 1;
+                sign_with_nonce(&private, &nonce, &[0x33; 32])
+            })
+            .collect();
+        health::top_bits(&private, &signed).unwrap()
+    };
+    let check = judged(|_, _| {});
+    assert_eq!(check.good, Some(true), "{}", check.what);
+    let check = judged(|_, nonce| nonce[0] &= 0x7f);
+    assert_eq!(check.good, Some(false), "{}", check.what);
+    assert!(
+        check.what.contains("the top bit is set in 0 of 64"),
+        "{}",
+        check.what
+    );
+    let check = judged(|number, nonce| {
+        if number % 8 == 1 {
+            nonce[0] = 0;
+        }
+    });
+    assert_eq!(check.good, Some(false), "{}", check.what);
+}
+
 #[test]
 fn what_misses_its_counterpart() {
     let orphans = inventory::orphans(&[0xcc00, 0xcc01, 0xc401, 0xc402, 0xce03, 0xcf04]);
