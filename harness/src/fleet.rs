@@ -26,6 +26,7 @@ use crate::device::{self, Identity};
 use crate::report::survey::{CardMap, left_before, survey};
 use crate::suite::bench::Stop;
 use crate::suite::hand::Hand;
+use crate::transport::TransportError;
 
 pub use firmware::{Issue, Tag};
 pub use health::Check;
@@ -173,6 +174,11 @@ fn whole(
         Some(Err(Stop::Fail(finding))) => {
             let what = format!("the PIN that was given was refused: {}", finding.found);
             checks.push(Check::new("user PIN", false, what));
+            false
+        }
+        Some(Err(Stop::Transport(TransportError::Guard(why) | TransportError::Never(why)))) => {
+            let why = format!("the PIN was not presented: {why}");
+            checks.push(Check::left_out("user PIN", &why));
             false
         }
         Some(outcome) => outcome.map(|()| true)?,

@@ -339,6 +339,33 @@ fn a_device_must_be_named_for_more_than_looking() {
     assert_eq!((memory.content(), memory.writes()), (before, 0));
 }
 
+/// The last two tries of a device's PIN are never risked, and the rest of the report is there.
+#[test]
+fn a_device_whose_pin_was_mistyped_keeps_its_tries() {
+    let memory = Memory::default();
+    let words = "--allow creates --serial ZZOWNED";
+    let (said, before) = report_on(&memory, words, Some(PIN), |inserted| {
+        inserted.foreign = true;
+        inserted.card.power_on();
+        for command in [
+            hsm2_harness::suite::hand::select(),
+            apdu(0x0020_0081).data("000000"),
+        ] {
+            inserted.card.transmit(&command.bytes());
+        }
+        inserted.card.power_off();
+    });
+    assert_eq!(said.code, Some(21), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("- User PIN: 2 tries left"),
+        "{}",
+        said.out
+    );
+    let line = "- user PIN: left out: the PIN was not presented: ";
+    assert!(said.out.contains(line), "{}", said.out);
+    assert_eq!((memory.content(), memory.writes()), (before, 0));
+}
+
 /// On a device that somebody uses the guard lets all of it through, and nothing is left.
 #[test]
 fn a_named_device_is_measured_behind_the_guard() {

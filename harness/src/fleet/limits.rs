@@ -10,6 +10,7 @@ use crate::card::cvc::{Chain, Kind, Request, object};
 use crate::judge::{self, Hash, Public};
 use crate::suite::bench::Stop;
 use crate::suite::hand::Hand;
+use crate::transport::TransportError;
 
 /// How much of something goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +39,8 @@ const FILE_MOST_BLIND: usize = 2 * 1024;
 /// Bytes in one write.
 const BLOCK: usize = 200;
 
-/// Tries sizes until one is refused; `go` answers with nothing, or with what was wrong.
+/// Tries sizes until one is refused; `go` answers with nothing, or with what was wrong. Some readers and
+/// cards do not answer at all to what is too long: whoever calls this resets the card afterwards.
 fn climb(
     what: &'static str,
     step: usize,
@@ -47,11 +49,22 @@ fn climb(
     let mut most = None;
     let mut end = "nothing longer was tried".to_string();
     for size in sizes(step) {
-        if let Some(wrong) = go(size)? {
-            end = format!("{size} bytes: {wrong}");
-            break;
-        }
-        most = Some(size);
+        let wrong = match go(size) {
+            Ok(None) => {
+                most = Some(size);
+                continue;
+            }
+            Ok(Some(wrong)) => wrong,
+            Err(Stop::Transport(
+                error @ (TransportError::Io(_)
+                | TransportError::Protocol(_)
+                | TransportError::Timeout(_)
+                | TransportError::Removed(_)),
+            )) => format!("no answer: {error}"),
+            Err(stop) => return Err(stop),
+        };
+        end = format!("{size} bytes: {wrong}");
+        break;
     }
     let tried = format!("from 240 bytes upwards, above 992 in steps of {step}; {end}");
     Ok(Limit {
@@ -72,10 +85,13 @@ fn wrong(answer: &crate::suite::bench::Answer, length: usize) -> Option<String> 
 
 /// The longest challenge.
 pub(super) fn challenge(hand: &mut Hand) -> Result<Limit, Stop> {
-    climb("random bytes in one answer", 8, |size| {
+    let limit = climb("random bytes in one answer", 8, |size| {
         let answer = hand.send(apdu(0x0084_0000).le(size))?;
         Ok(wrong(&answer, size))
-    })
+    })?;
+    hand.reset()?;
+    hand.select()?;
+    Ok(limit)
 }
 
 /// What needs test keys and a test file.
@@ -184,17 +200,14 @@ fn file(work: &mut Work<'_>, free_memory: Option<u32>) -> Result<Vec<Limit>, Sto
             most_bytes: (written > 0).then_some(written),
             tried: format!("in blocks of {BLOCK} bytes, read back afterwards; {end}"),
         };
-        let answer = work.hand.send(read(file, 0)?.all())?;
-        let came = answer.data.len();
-        let right = content.get(..came) == Some(&*answer.data);
-        let answered = Limit {
-            what: "data in one answer (READ BINARY)",
-            most_bytes: (matches!(answer.status, 0x9000 | 0x6282) && right).then_some(came),
-            tried: format!(
-                "all {written} bytes of the test file were asked for; {}",
-                StatusWord(answer.status)
-            ),
-        };
+        let answered = climb("data in one answer (READ BINARY)", 8, |size| {
+            if size > written {
+                return Ok(Some(format!("the test file has only {written}")));
+            }
+            let answer = work.hand.send(read(file, 0)?.le(size))?;
+            let right = content.get(..size) == Some(&*answer.data);
+            Ok(wrong(&answer, size).or_else(|| (!right).then(|| "others came".into())))
+        })?;
         work.recover()?;
         Ok(vec![whole, answered])
     })

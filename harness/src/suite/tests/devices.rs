@@ -4,12 +4,14 @@
 use std::sync::{Arc, Mutex};
 
 use super::super::fixture;
-use super::super::hand::select;
+use super::super::hand::{Hand, select};
 use super::super::runner::{Event, Order, run};
+use super::super::wire::Log;
 use crate::apdu::apdu;
 use crate::card::cvc::object;
-use crate::guard::Consent;
+use crate::fleet;
 use crate::guard::foreign::Foreign;
+use crate::guard::{Consent, Guard};
 use crate::report::text::Style;
 use crate::report::{Report, Verdict};
 use crate::scenario::Effect;
@@ -233,6 +235,19 @@ fn a_wiping_run_that_is_cut_off_says_what_it_left_and_the_next_one_sees_it() {
     assert!(told[0].starts_with(seen), "{told:?}");
     assert_eq!(report.left_before, told);
     assert_eq!(report.left, Vec::<String>::new());
+
+    let mut target: Box<dyn Target> = Box::new(Embedded::restore(&snapshot, [7; 32]).unwrap());
+    let (guard, identity) = Guard::admit(&mut *target, &looking).unwrap();
+    let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
+    hand.select().unwrap();
+    let depth = fleet::Depth::default();
+    let device = fleet::report(&mut hand, &identity, depth, &mut |_| {}).unwrap();
+    assert_eq!(device.left_before.as_ref(), told.first());
+    let text = fleet::markdown(&device);
+    assert!(
+        text.contains(&format!("- NOT GIVEN BACK: {seen}")),
+        "{text}"
+    );
 
     // A run that may wipe it and comes to its end gives it back.
     let mut card = Embedded::restore(&snapshot, [9; 32]).unwrap();
