@@ -75,6 +75,9 @@ pub struct DeviceReport {
     pub refused: Vec<String>,
     /// How much of something goes.
     pub limits: Vec<Limit>,
+    /// Test objects that the device did not delete again, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// Smoke tests. They find gross faults; that they find none proves little.
     pub checks: Vec<Check>,
     /// What is known of this firmware.
@@ -231,6 +234,7 @@ fn whole(
         measured,
         refused,
         limits,
+        left: std::mem::take(left),
         checks,
         issues: firmware::issues(&identity.version),
     })

@@ -28,10 +28,11 @@ Without --allow creates it only looks. With it, test keys and a test file are ma
 and deleted. With --allow wipes, a slot for key domains that is empty is used, too, for a key whose nonces
 can be computed, and emptied again. No key is lost by that; the number of keys on the device must be given
 all the same, as what is allowed could lose them.
-When a report is cut off it says what may still be there; after Ctrl-C nobody does.
+That takes some minutes on a device. When a report is cut off it says what may still be there; after Ctrl-C nobody does.
 The user PIN comes from --pin-file, or from HSM2_PIN in the environment.
 
-Exit codes of its own: 1 a smoke test is bad; 21 the device's certificates or its proof are wrong.";
+Exit codes of its own: 1 a smoke test is bad, or a test object is left on
+the device; 21 the device's certificates or its proof are wrong.";
 
 /// Tell all that is known of a device: identity, state, contents, speed, health
 #[derive(Debug, Args)]
@@ -113,6 +114,13 @@ impl Report {
             files::write_report(path, &text)?;
         }
         print(text.trim_end());
+        if !report.left.is_empty() {
+            let left = report.left.join(", ");
+            return Err(Failure::new(
+                Exit::NotConforming,
+                format!("the device did not delete {left} again"),
+            ));
+        }
         if report.vouched.verdict == Verdict::Refuted {
             return Err(Failure::new(
                 Exit::Refuted,

@@ -62,7 +62,7 @@ const fn issue(
 const LAST: u8 = u8::MAX;
 
 /// In the order of their first version.
-const ISSUES: [Issue; 24] = [
+const ISSUES: [Issue; 26] = [
     issue(
         (0, 0),
         (0, LAST),
@@ -172,9 +172,16 @@ const ISSUES: [Issue; 24] = [
         "CardContact scsh-scripts issue 5",
     ),
     issue(
+        (3, 0),
+        (3, LAST),
+        Tag::Reported,
+        "importing an EC key from PKCS#12 ended in 6D00",
+        "Nitrokey forum, thread 1783; CardContact scsh-scripts issue 6",
+    ),
+    issue(
         (3, 1),
         (3, 1),
-        Tag::Vendor,
+        Tag::Reported,
         "a key with a list of algorithms cannot be unwrapped (6F00); fixed in 3.2",
         "Nitrokey forum, thread 1783",
     ),
@@ -218,6 +225,14 @@ const ISSUES: [Issue; 24] = [
         (4, 1),
         Tag::Recorded,
         "the issuer's certificate ends with an empty extension (65 00), over which strict parsers stumble",
+        "regalia-ceremony, bench notes on DENK0404144",
+    ),
+    issue(
+        (4, 1),
+        (4, 1),
+        Tag::Recorded,
+        "initialised with options 0000, nobody can reset the user PIN: the host shows a general error, and the \
+         old PIN stays",
         "regalia-ceremony, bench notes on DENK0404144",
     ),
     issue(

@@ -229,6 +229,39 @@ fn a_reader_that_loses_the_card_over_long_commands_ends_nothing() {
     assert!(report.map.domains.is_empty());
 }
 
+#[test]
+fn a_key_domain_that_the_device_does_not_delete_is_told() {
+    let data = [
+        &[0x80, 2, 0, 1, 0x81, 6],
+        fixture::PIN,
+        &[0x82, 8],
+        &fixture::SO_PIN,
+        &[0x91, 1, 3, 0x97, 1, 2],
+    ];
+    let card = Embedded::prepared("STAYS", [apdu(0x8050_0000).parts(&data)]);
+    let card = Broken(card, |command: &[u8]| {
+        let deletes = command.starts_with(&[0x80, 0x52, 0x03]);
+        deletes.then(|| vec![0x69, 0x85])
+    });
+    let mut target: Box<dyn crate::transport::Target> = Box::new(card);
+    let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
+    let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
+    hand.select().unwrap();
+    let before = hand.objects().unwrap();
+    let depth = Depth {
+        test_keys: true,
+        rsa: None,
+        key_domain: true,
+    };
+    let report = report(&mut hand, &identity, depth, &mut |_| {}).unwrap();
+    assert_eq!(report.left, ["a key domain in slot 0"]);
+    let text = markdown(&report);
+    let line = "LEFT ON THE DEVICE, which did not delete it: a key domain in slot 0";
+    assert!(text.contains(line), "{text}");
+    // The keys are gone all the same.
+    assert_eq!(hand.objects().unwrap(), before);
+}
+
 /// A certificate for somebody's key on this curve.
 fn x509(curve: openssl::nid::Nid) -> Vec<u8> {
     use openssl::{asn1::Asn1Time, ec, hash::MessageDigest, pkey::PKey, x509::X509Builder};

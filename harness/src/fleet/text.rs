@@ -46,6 +46,10 @@ pub fn markdown(report: &DeviceReport) -> String {
     certificates(&mut out, report);
     contents(&mut out, report);
     speed(&mut out, report);
+    if !report.left.is_empty() {
+        let left = report.left.join(", ");
+        let _ = writeln!(out, "\nLEFT ON THE DEVICE, which did not delete it: {left}");
+    }
     let _ = writeln!(out, "\n## Smoke tests\n");
     for check in &report.checks {
         let word = match check.good {
