@@ -24,15 +24,18 @@ Examples:
   hsm2-harness report --target pcsc:\"READER\" --json device.json
   hsm2-harness report --target pcsc:\"READER\" --allow creates --serial DENK0100001 --pin-file pin
 
-Without --allow creates it only looks. With it, test keys and a test file are made at free numbers, used
-and deleted. With --allow wipes, a slot for key domains that is empty is used, too, for a key whose nonces
-can be computed, and emptied again. No key is lost by that; the number of keys on the device must be given
-all the same, as what is allowed could lose them.
-That takes some minutes on a device. When a report is cut off it says what may still be there; after Ctrl-C nobody does.
+Without --allow creates it only looks. With it, test keys and a test file are made at free
+numbers, used and deleted. With --allow wipes, an empty slot for key domains is used, too, for a
+key whose nonces can be computed, and emptied again. No key is lost by that; the number of keys
+on the device must be given all the same, as what is allowed could lose them.
+
+All of it takes some minutes on a device. When a report is cut off it says what may still be
+there; after Ctrl-C nobody does.
+
 The user PIN comes from --pin-file, or from HSM2_PIN in the environment.
 
-Exit codes of its own: 1 a smoke test is bad, or a test object is left on
-the device; 21 the device's certificates or its proof are wrong.";
+Exit codes of its own: 1 a smoke test is bad, or a test object is left on the device;
+21 the device's certificates or its proof are wrong.";
 
 /// Tell all that is known of a device: identity, state, contents, speed, health
 #[derive(Debug, Args)]
