@@ -2,7 +2,7 @@
 
 use hsm2_attack::apdu::{extended, read, short};
 use hsm2_attack::fixture;
-use hsm2_attack::session::{Action, Session, Stage, Turn, Twist, run};
+use hsm2_attack::session::{Action, Operand, Session, Stage, Turn, Twist, run};
 use hsm2_attack::targets;
 use serde_json::json;
 
@@ -68,6 +68,38 @@ fn a_protected_command_for_another_logical_channel() {
     ];
     let replay = false;
     assert_eq!(run(&Session { replay, turns }), 4);
+}
+
+/// What a card draws after an operation with an RSA key is the same whichever copy of the card used
+/// the key before, and however often.
+#[test]
+fn a_challenge_after_an_rsa_operation() {
+    let turn = |action| Turn {
+        second: false,
+        action,
+        twist: None,
+        protected: false,
+        tamper: None,
+    };
+    let turns = vec![
+        turn(Action::Decipher {
+            key: fixture::RSA_KEY,
+            algorithm: 0x21,
+            data: Operand::Block(42),
+        }),
+        turn(Action::Challenge { length: 8 }),
+    ];
+    let replay = true;
+    // A pair of blinding numbers serves 32 operations.
+    for _ in 0..40 {
+        assert_eq!(
+            run(&Session {
+                replay,
+                turns: turns.clone()
+            }),
+            2
+        );
+    }
 }
 
 /// A run that ended early, with more results than scenarios that were chosen.

@@ -3,11 +3,15 @@
 //! The input is multiplied by rᵉ and the result by 1/r, which cancel out. Drawing r and inverting
 //! it is expensive, so a pair serves several operations, squared after each: whoever does not know
 //! one pair cannot tell the next from random.
+//!
+//! Copies of a card share their keys, and so the pair. What an operation draws from the card's
+//! randomness must not tell who used the key before: it is one seed each time, needed or not.
 
+use chacha20::ChaCha20Rng;
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, RandomMod};
-use rand_core::CryptoRng;
-use zeroize::Zeroize;
+use rand_core::{CryptoRng, SeedableRng as _};
+use zeroize::{Zeroize, Zeroizing};
 
 /// Operations until a new pair is drawn.
 const USES: u32 = 32;
@@ -36,6 +40,8 @@ pub(super) struct Blinding {
 impl Blinding {
     /// The pair for one operation.
     pub(super) fn next(&mut self, n: &BoxedMontyParams, e: u64, rng: &mut dyn CryptoRng) -> Pair {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        rng.fill_bytes(seed.as_mut_slice());
         let pair = match self.pair.take() {
             Some(pair) if self.left > 0 => {
                 self.left -= 1;
@@ -46,7 +52,7 @@ impl Blinding {
             }
             _ => {
                 self.left = USES - 1;
-                draw(n, e, rng)
+                draw(n, e, &mut ChaCha20Rng::from_seed(*seed))
             }
         };
         self.pair = Some(pair.clone());
@@ -54,7 +60,7 @@ impl Blinding {
     }
 }
 
-fn draw(n: &BoxedMontyParams, e: u64, rng: &mut dyn CryptoRng) -> Pair {
+fn draw(n: &BoxedMontyParams, e: u64, rng: &mut ChaCha20Rng) -> Pair {
     loop {
         let mut number = BoxedUint::random_mod_vartime(rng, n.modulus().as_nz_ref());
         let random = BoxedMontyForm::new(number.clone(), n);

@@ -155,6 +155,22 @@ fn the_raw_operation_is_that_of_openssl() {
 }
 
 #[test]
+fn what_an_operation_draws_does_not_depend_on_who_used_the_key_before() {
+    let groups = groups();
+    let key = key(&groups[0]);
+    let input = bytes(&groups[0].raw.input);
+    // More often than a blinding pair lives.
+    let drawn: Vec<_> = (0..70)
+        .map(|_| {
+            let mut rng = rng();
+            key.raw(&input, &mut rng).unwrap();
+            rng.next_u64()
+        })
+        .collect();
+    assert!(drawn.iter().all(|next| *next == drawn[0]));
+}
+
+#[test]
 fn pkcs1v15_signatures_are_those_of_openssl() {
     for group in groups() {
         let key = key(&group);
