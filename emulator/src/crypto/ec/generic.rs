@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use chacha20::ChaCha20Rng;
 use elliptic_curve::ff::{Field, PrimeField};
-use elliptic_curve::group::{CurveAffine, Group};
+use elliptic_curve::group::CurveAffine;
 use elliptic_curve::ops::{Invert, Reduce};
 use elliptic_curve::point::AffineCoordinates;
 use elliptic_curve::{CurveArithmetic, FieldBytes};
@@ -134,14 +134,14 @@ where
 
         let inverse = Option::<C::Scalar>::from(s.invert_vartime()).ok_or(Error::Signature)?;
         let (u1, u2) = (z * inverse, *r * inverse);
-        let mut sum: C::ProjectivePoint = C::point_times(&public, &u2).into();
-        if !bool::from(u1.is_zero()) {
-            sum += C::generator_times(&u1);
-        }
+        let sum = if bool::from(u1.is_zero()) {
+            C::point_times(&public, &u2)
+        } else {
+            C::generator_and_point_times(&u1, &public, &u2)
+        };
         if bool::from(sum.is_identity()) {
             return Err(Error::Signature);
         }
-        let sum: C::AffinePoint = sum.into();
         let x = <C::Scalar as Reduce<FieldBytes<C>>>::reduce(&sum.x());
         if bool::from(ConstantTimeEq::ct_eq(&x, &*r)) {
             Ok(())

@@ -24,13 +24,24 @@ const WINDOW: usize = 5;
 /// The odd multiples 1, 3 .. 31 of a point.
 const ENTRIES: usize = 1 << (WINDOW - 1);
 
-/// The two multiplications that keys need.
+/// The multiplications that keys need.
 pub(super) trait Multiply: CurveArithmetic {
     /// scalar·G for a scalar other than zero.
     fn generator_times(scalar: &Self::Scalar) -> Self::AffinePoint;
 
     /// scalar·point for a scalar other than zero and a point other than infinity.
     fn point_times(point: &Self::AffinePoint, scalar: &Self::Scalar) -> Self::AffinePoint;
+
+    /// times·G + scalar·point, for a scalar other than zero and a point other than infinity; what
+    /// a signature is verified with.
+    fn generator_and_point_times(
+        times: &Self::Scalar,
+        point: &Self::AffinePoint,
+        scalar: &Self::Scalar,
+    ) -> Self::AffinePoint {
+        let of_generator: Self::ProjectivePoint = Self::generator_times(times).into();
+        (of_generator + Self::point_times(point, scalar)).into()
+    }
 }
 
 /// The crate of this curve has fast formulas and tables of its own.
@@ -86,49 +97,73 @@ impl<F: Field> Table<F> {
 
 impl<C: Model> Multiply for C {
     fn generator_times(scalar: &C::Scalar) -> C::AffinePoint {
-        let table = C::table();
-        let digits = Digits::new::<C>(scalar);
-        let mut sum: Option<Jacobian<C::Field>> = None;
-        // From the top digit down, to begin with the one that is always positive.
-        for (position, row) in table.rows.iter().enumerate().rev() {
-            let (index, negative) = digits.at(position);
-            let entry = select(row, index).negate_if(negative);
-            sum = Some(match sum {
-                None => entry.into(),
-                Some(sum) => sum.add_affine(&entry),
-            });
-        }
-        sum.and_then(|sum| to_point::<C>(sum.negate_if(digits.negated)))
+        add_generator_times::<C>(None, scalar)
+            .and_then(to_point::<C>)
             .unwrap_or_else(|| C::ProjectivePoint::mul_by_generator(scalar).into())
     }
 
     fn point_times(point: &C::AffinePoint, scalar: &C::Scalar) -> C::AffinePoint {
-        let complete = || (C::ProjectivePoint::from(*point) * scalar).into();
-        let Some(base) = from_point::<C>(point) else {
-            return complete();
-        };
-        let a = C::coefficient();
-        let multiples = odd_multiples(base.into(), &a);
-        let digits = Digits::new::<C>(scalar);
-        let mut sum: Option<Jacobian<C::Field>> = None;
-        for position in (0..digits.count).rev() {
-            let (index, negative) = digits.at(position);
-            let entry = select(&multiples, index).negate_if(negative);
-            sum = Some(match sum {
-                None => entry,
-                Some(mut sum) => {
-                    for _ in 0..WINDOW {
-                        sum = sum.double(&a);
-                    }
-                    sum.add(&entry)
-                }
-            });
-        }
         // An addition without formula happens for a handful of scalars only, tiny ones and those
         // near the order. What it takes to serve them tells nothing about any other.
-        sum.and_then(|sum| to_point::<C>(sum.negate_if(digits.negated)))
-            .unwrap_or_else(complete)
+        multiple::<C>(point, scalar)
+            .and_then(to_point::<C>)
+            .unwrap_or_else(|| (C::ProjectivePoint::from(*point) * scalar).into())
     }
+
+    /// With one inversion of the field for both.
+    fn generator_and_point_times(
+        times: &C::Scalar,
+        point: &C::AffinePoint,
+        scalar: &C::Scalar,
+    ) -> C::AffinePoint {
+        multiple::<C>(point, scalar)
+            .and_then(|sum| add_generator_times::<C>(Some(sum), times))
+            .and_then(to_point::<C>)
+            .unwrap_or_else(|| {
+                let of_point = C::ProjectivePoint::from(*point) * scalar;
+                (C::ProjectivePoint::mul_by_generator(times) + of_point).into()
+            })
+    }
+}
+
+/// sum + scalar·G, without a sum scalar·G. Nothing when there are no tables.
+fn add_generator_times<C: Model>(
+    mut sum: Option<Jacobian<C::Field>>,
+    scalar: &C::Scalar,
+) -> Option<Jacobian<C::Field>> {
+    let digits = Digits::new::<C>(scalar);
+    for (position, row) in C::table().rows.iter().enumerate() {
+        let (index, negative) = digits.at(position);
+        let entry = select(row, index).negate_if(negative ^ digits.negated);
+        sum = Some(match sum {
+            None => entry.into(),
+            Some(sum) => sum.add_affine(&entry),
+        });
+    }
+    sum
+}
+
+/// scalar·point; nothing for infinity.
+fn multiple<C: Model>(point: &C::AffinePoint, scalar: &C::Scalar) -> Option<Jacobian<C::Field>> {
+    let a = C::coefficient();
+    let multiples = odd_multiples(from_point::<C>(point)?.into(), &a);
+    let digits = Digits::new::<C>(scalar);
+    let mut sum: Option<Jacobian<C::Field>> = None;
+    // From the top digit down, which is always positive.
+    for position in (0..digits.count).rev() {
+        let (index, negative) = digits.at(position);
+        let entry = select(&multiples, index).negate_if(negative);
+        sum = Some(match sum {
+            None => entry,
+            Some(mut sum) => {
+                for _ in 0..WINDOW {
+                    sum = sum.double(&a);
+                }
+                sum.add(&entry)
+            }
+        });
+    }
+    sum.map(|sum| sum.negate_if(digits.negated))
 }
 
 /// The multiples 1, 3 .. 31 of a point.
