@@ -7,6 +7,7 @@
 use crate::memory::Contents;
 use crate::profile::Profile;
 use crate::session::Session;
+use crate::store::{Change, StoreError};
 use crate::trust::TrustedKey;
 
 /// Memory and session of a card, with all its secrets.
@@ -37,6 +38,16 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// What a store that holds the records of `earlier` must be told to hold those of this snapshot.
+    /// Records that neither card has replaced are taken as equal without a look.
+    ///
+    /// # Errors
+    ///
+    /// When a record cannot be encoded.
+    pub fn changes_since(&self, earlier: &Self) -> Result<Vec<Change>, StoreError> {
+        self.memory.changes_since(&earlier.memory)
+    }
+
     /// The same card without power: no applet is selected.
     #[must_use]
     pub fn powered_off(self) -> Self {

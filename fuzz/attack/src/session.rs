@@ -23,7 +23,7 @@ use crate::bench::Bench;
 use crate::fixture::{self, CUSTODIAN, Papers};
 use crate::sm;
 use crate::store::WatchedStore;
-use crate::watch::{Secrets, Subject, Watch};
+use crate::watch::{Start, Subject, Watch};
 
 pub use action::{Action, Code, Operand, Turn, Twist};
 
@@ -59,7 +59,7 @@ impl<'a> Arbitrary<'a> for Session {
 #[derive(Debug)]
 pub struct Stage {
     cards: [Snapshot; 2],
-    secrets: [Arc<Secrets>; 2],
+    starts: [Arc<Start>; 2],
     papers: Papers,
 }
 
@@ -67,9 +67,9 @@ impl Stage {
     fn new() -> Self {
         let (cards, papers) = fixture::furnished();
         Self {
-            secrets: cards
+            starts: cards
                 .each_ref()
-                .map(|bench| Arc::new(Watch::new(bench, bench.store.clone()).into_secrets())),
+                .map(|bench| Arc::new(Start::of(bench, &bench.store))),
             cards: cards.map(|bench| bench.card.snapshot()),
             papers,
         }
@@ -99,7 +99,7 @@ impl Stage {
     /// A watch over a copy of one of the cards.
     #[must_use]
     pub fn watch(&self, index: usize, subject: &dyn Subject, store: WatchedStore) -> Watch {
-        Watch::knowing(self.secrets[index].clone(), subject, store)
+        Watch::from_start(self.starts[index].clone(), subject, store)
     }
 
     /// What the cards made when they were furnished.

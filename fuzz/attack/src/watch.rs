@@ -25,6 +25,7 @@ mod rules;
 mod secrets;
 mod shadow;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hsm2_emulator::apdu::CommandApdu;
@@ -41,7 +42,7 @@ use shadow::Shadow;
 use crate::apdu::Answer;
 use crate::bench::Bench;
 use crate::sm::{Channel, Inner};
-use crate::store::WatchedStore;
+use crate::store::{Records, WatchedStore};
 
 /// A card, or one with a planted bug.
 pub trait Subject {
@@ -92,13 +93,48 @@ struct PinState {
     left: u8,
 }
 
+/// A card when somebody began to watch it.
+#[derive(Debug)]
+pub struct Start {
+    card: Snapshot,
+    records: Records,
+    secrets: Secrets,
+}
+
+impl Start {
+    /// A card as it is, with every secret that it holds.
+    #[must_use]
+    pub fn of(subject: &dyn Subject, store: &WatchedStore) -> Self {
+        let card = subject.snapshot();
+        let records = Bench::from_snapshot(&card, [0; 32]).store.records();
+        assert!(
+            store.look(|stored| *stored == records),
+            "store: the card knows what its store has not"
+        );
+        let nothing = Arc::new(Self {
+            card: card.clone(),
+            records: records.clone(),
+            secrets: Secrets::default(),
+        });
+        let mut watch = Watch::from_start(nothing, subject, store.clone());
+        watch.learn_all(subject.memory());
+        let mut secrets = watch.learned;
+        secrets.extend(&watch.chosen);
+        Self {
+            card,
+            records,
+            secrets,
+        }
+    }
+}
+
 /// The watcher of one card.
 #[derive(Debug)]
 pub struct Watch {
     store: WatchedStore,
     pins: [Option<PinState>; 2],
-    /// Secrets that the card held at the beginning, shared among its copies.
-    known: Arc<Secrets>,
+    /// The card at the beginning, shared among its copies.
+    start: Arc<Start>,
     /// Secrets that it held since.
     learned: Secrets,
     /// Of those, the ones that the host chose.
@@ -118,19 +154,17 @@ impl Watch {
     /// Watches a card from now on, in the session that INITIALIZE DEVICE began.
     #[must_use]
     pub fn new(subject: &dyn Subject, store: WatchedStore) -> Self {
-        let mut watch = Self::knowing(Arc::default(), subject, store);
-        watch.learn_all(subject.memory());
-        watch
+        Self::from_start(Arc::new(Start::of(subject, &store)), subject, store)
     }
 
-    /// As [`Watch::new`], with the secrets of this card, which are known already.
+    /// As [`Watch::new`], for a copy of a card of which all is known already.
     #[must_use]
-    pub fn knowing(secrets: Arc<Secrets>, subject: &dyn Subject, store: WatchedStore) -> Self {
+    pub fn from_start(start: Arc<Start>, subject: &dyn Subject, store: WatchedStore) -> Self {
         let _ = store.take_commits();
         Self {
             store,
             pins: pins(subject.memory()),
-            known: secrets,
+            start,
             learned: Secrets::default(),
             chosen: Secrets::default(),
             said: Vec::new(),
@@ -139,13 +173,6 @@ impl Watch {
             channel: None,
             heard: Vec::new(),
         }
-    }
-
-    /// The secrets that the card held since the watch began.
-    #[must_use]
-    pub fn into_secrets(mut self) -> Secrets {
-        self.learned.extend(&self.chosen);
-        self.learned
     }
 
     /// The last response as it came, with its protection.
@@ -273,17 +300,25 @@ impl Watch {
         }
     }
 
-    /// The card in memory is the one in the store: written to an empty store, it is the same bytes.
+    /// The card in memory is the one in the store: the records of the beginning, with what was
+    /// replaced since.
     pub fn finish(&self, subject: &dyn Subject) {
-        let live = Bench::from_snapshot(&subject.snapshot(), [0; 32]).store;
+        let changes = subject.snapshot().changes_since(&self.start.card).unwrap();
+        let mut known: BTreeMap<_, _> = self.start.records.iter().collect();
+        for change in &changes {
+            match change {
+                Change::Put(name, value) => known.insert(name, value),
+                Change::Delete(name) => known.remove(name),
+            };
+        }
         assert!(
-            live.look(|live| self.store.look(|stored| live == stored)),
+            self.store.look(|stored| stored.iter().eq(known)),
             "store: the card knows what its store has not"
         );
     }
 
     fn insert(&mut self, secret: &[u8]) -> bool {
-        !self.known.contains(secret) && self.learned.insert(secret)
+        !self.start.secrets.contains(secret) && self.learned.insert(secret)
     }
 
     fn learn_all(&mut self, memory: &Memory) {
@@ -320,7 +355,7 @@ impl Watch {
 
     /// Learns a PIN or a KEK: hosts choose them.
     fn choose(&mut self, secret: &[u8]) -> bool {
-        !self.known.contains(secret) && self.chosen.insert(secret)
+        !self.start.secrets.contains(secret) && self.chosen.insert(secret)
     }
 
     fn learn_key(&mut self, memory: &Memory, id: KeyId) {

@@ -9,7 +9,7 @@ use crate::apdu::Answer;
 /// The rules, one function each.
 impl Watch {
     pub(super) fn check_secrets(&self, memory: &Memory, answer: &Answer, header: [u8; 4]) {
-        let made = self.known.parts_in(&answer.data);
+        let made = self.start.secrets.parts_in(&answer.data);
         let made = made.chain(self.learned.parts_in(&answer.data));
         let chosen = self.chosen.parts_in(&answer.data);
         for (part, excused) in made
