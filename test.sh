@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 exec < /dev/null
 export CARGO_TERM_COLOR=never
 
-deny_version=0.20.2 fuzz_version=0.13.2
+deny_version=0.20.2 fuzz_version=0.13.2 cbindgen_version=0.29.4
 log=target/test-log
 mkdir -p "$log"
 
@@ -117,6 +117,12 @@ check "Rust components" rust_components
 # ---------------------------------------------------------------------------------------------
 # Checks and tests.
 
+# The header of the C interface is what the sources say.
+header() {
+    cbindgen --config emulator/capi/cbindgen.toml --output "$log/hsm2_card.h" emulator/capi/src/lib.rs &&
+        diff emulator/capi/include/hsm2_card.h "$log/hsm2_card.h"
+}
+
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --all-features
 }
@@ -186,7 +192,7 @@ run_tests() {
 tools=$PWD/target/tools
 install_tool() {
     local name=$1 version=$2
-    cargo "${name#cargo-}" --version 2> /dev/null && return 0
+    [[ $name == cargo-* ]] && cargo "${name#cargo-}" --version 2> /dev/null && return 0
     [ -x "$tools/bin/$name" ] && return 0
     nice -n 19 cargo install --quiet --locked --debug --version "$version" --root "$tools" \
         --target-dir "$tools/build" "$name"
@@ -194,7 +200,7 @@ install_tool() {
 
 install_tools() {
     install_tool cargo-deny "$deny_version" && install_tool cargo-fuzz "$fuzz_version" &&
-        rm -rf "$tools/build"
+        install_tool cbindgen "$cbindgen_version" && rm -rf "$tools/build"
 }
 
 install_tools > "$log/tools" 2>&1 &
@@ -215,6 +221,7 @@ cat "$log/soak"
 check "Tools" wait "$installing"
 cat "$log/tools"
 export PATH=$tools/bin:$PATH
+check "Header of the C interface" header
 check "Build script of the fuzz targets" fuzz/check.sh none
 
 # ---------------------------------------------------------------------------------------------
