@@ -22,7 +22,7 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cargo build --quiet --locked --workspace --all-features --bin make-seeds
+env -u OPENSSL_NO_VENDOR cargo build --quiet --locked --workspace --all-features --bin make-seeds
 target/debug/make-seeds "$work/made" > "$work/log"
 export SEEDS=$work/made
 mapfile -t targets < <(basename -s .rs fuzz/fuzz_targets/*.rs)

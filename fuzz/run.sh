@@ -17,8 +17,9 @@ targets=("$@")
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 (. ./flags.sh && cargo build --quiet --locked --release --target "$host") || exit 1
-# All features of the workspace, so that what the tests were built of serves here too.
-(cd .. && cargo build --quiet --locked --workspace --all-features --bin make-seeds &&
+# All features of the workspace, so that what the tests were built of serves here too; they know
+# nothing of a choice of OpenSSL for the targets.
+(cd .. && env -u OPENSSL_NO_VENDOR cargo build --quiet --locked --workspace --all-features --bin make-seeds &&
     target/debug/make-seeds fuzz/corpus) || exit 1
 
 TIMEFORMAT=%U
