@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 #![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "shared/altered.rs"]
+mod altered;
 #[path = "shared/program.rs"]
 mod program;
 
@@ -17,10 +19,10 @@ use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::{Change, EphemeralStore, RecordName, RecordValue, Store, StoreError};
-use hsm2_emulator::transport::{Stopper, VirtualCard};
 use hsm2_harness::apdu::apdu;
 use serde_json::Value;
 
+use altered::Altered;
 use program::{Said, harness, run, run_on_card, said};
 
 const PIN: &str = "975310";
@@ -75,47 +77,13 @@ fn owned(memory: &Memory) -> Card {
     card
 }
 
-/// The owner's card in a reader.
-struct Inserted {
-    card: Card,
-    stopper: Option<Arc<Stopper>>,
+/// What is wrong with the owner's card in its reader.
+#[derive(Default)]
+struct Flaws {
     /// It is taken out of the reader soon after this instruction came.
     pulled_at: Option<u8>,
     /// Its certificate is not one of the virtual root's.
     foreign: bool,
-}
-
-impl VirtualCard for Inserted {
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn reset(&mut self) {
-        self.card.reset();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        if command.get(1).copied() == self.pulled_at
-            && let Some(stopper) = self.stopper.take()
-        {
-            stopper.stop();
-        }
-        let mut response = self.card.transmit(command);
-        if self.foreign && command.starts_with(&[0x00, 0xb1, 0x2f, 0x02]) {
-            // The last byte of the issuer's signature.
-            let at = response.len() - 3;
-            response[at] ^= 1;
-        }
-        response
-    }
 }
 
 /// A report on the owner's card: what the program said, and what the card kept before.
@@ -123,21 +91,34 @@ fn report_on(
     memory: &Memory,
     words: &str,
     pin: Option<&str>,
-    how: impl FnOnce(&mut Inserted),
+    how: impl FnOnce(&mut Card, &mut Flaws),
 ) -> (Said, BTreeMap<RecordName, RecordValue>) {
     let mut before = BTreeMap::new();
     let command = report(&format!("--target vpcd:127.0.0.1:0 {words}"), pin);
     let said = run_on_card(command, |stopper| {
-        let mut inserted = Inserted {
-            card: owned(memory),
-            stopper: Some(stopper),
-            pulled_at: None,
-            foreign: false,
-        };
-        how(&mut inserted);
+        let mut card = owned(memory);
+        let mut flaws = Flaws::default();
+        how(&mut card, &mut flaws);
         before = memory.content();
         memory.0.lock().unwrap().1 = 0;
-        inserted
+        let mut stopper = Some(stopper);
+        Altered {
+            card,
+            transmit: move |card: &mut Card, command: &[u8]| {
+                if command.get(1).copied() == flaws.pulled_at
+                    && let Some(stopper) = stopper.take()
+                {
+                    stopper.stop();
+                }
+                let mut response = card.transmit(command);
+                if flaws.foreign && command.starts_with(&[0x00, 0xb1, 0x2f, 0x02]) {
+                    // The last byte of the issuer's signature.
+                    let at = response.len() - 3;
+                    response[at] ^= 1;
+                }
+                response
+            },
+        }
     });
     (said, before)
 }
@@ -253,7 +234,7 @@ fn without_permission_a_card_is_only_looked_at() {
     let memory = Memory::default();
     let words = format!("--json {}", data.display());
     // A PIN that is there by chance is not used.
-    let (said, before) = report_on(&memory, &words, Some(PIN), |_| {});
+    let (said, before) = report_on(&memory, &words, Some(PIN), |_, _| {});
     assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
     assert_eq!(memory.content(), before, "what the card keeps");
     assert_eq!(memory.writes(), 0, "nothing was written, not even the same");
@@ -281,7 +262,7 @@ fn test_objects_are_gone_afterwards() {
     for (allow, known) in [("creates", Value::Null), ("wipes", Value::Bool(true))] {
         let memory = Memory::default();
         let words = format!("--allow {allow} --json {}", data.display());
-        let (said, before) = report_on(&memory, &words, Some(PIN), |_| {});
+        let (said, before) = report_on(&memory, &words, Some(PIN), |_, _| {});
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
         assert!(memory.writes() > 100, "{} writes", memory.writes());
         assert_eq!(memory.content(), before, "{allow}");
@@ -299,13 +280,13 @@ fn test_objects_are_gone_afterwards() {
 #[test]
 fn a_pin_that_is_missing_or_refused_is_told() {
     let memory = Memory::default();
-    let (said, before) = report_on(&memory, "--allow creates", None, |_| {});
+    let (said, before) = report_on(&memory, "--allow creates", None, |_, _| {});
     assert_eq!(said.code, Some(0), "{}", said.err);
     assert!(said.out.contains("not presented"), "{}", said.out);
     assert_eq!(memory.content(), before);
 
     let memory = Memory::default();
-    let (said, _) = report_on(&memory, "--allow creates", Some("000000"), |_| {});
+    let (said, _) = report_on(&memory, "--allow creates", Some("000000"), |_, _| {});
     assert_eq!(said.code, Some(1), "{}", said.err);
     let line = "- user PIN: BAD: the PIN that was given was refused";
     assert!(said.out.contains(line), "{}", said.out);
@@ -315,7 +296,7 @@ fn a_pin_that_is_missing_or_refused_is_told() {
 /// What a report must not do is refused before anything reaches the device.
 #[test]
 fn a_device_must_be_named_for_more_than_looking() {
-    let foreign = |inserted: &mut Inserted| inserted.foreign = true;
+    let foreign = |_: &mut Card, flaws: &mut Flaws| flaws.foreign = true;
     for (words, hint) in [
         ("--allow creates", "--serial ZZOWNED"),
         ("--allow creates --serial ZZOTHER", "--serial ZZOWNED"),
@@ -344,16 +325,16 @@ fn a_device_must_be_named_for_more_than_looking() {
 fn a_device_whose_pin_was_mistyped_keeps_its_tries() {
     let memory = Memory::default();
     let words = "--allow creates --serial ZZOWNED";
-    let (said, before) = report_on(&memory, words, Some(PIN), |inserted| {
-        inserted.foreign = true;
-        inserted.card.power_on();
+    let (said, before) = report_on(&memory, words, Some(PIN), |card, flaws| {
+        flaws.foreign = true;
+        card.power_on();
         for command in [
             hsm2_harness::suite::hand::select(),
             apdu(0x0020_0081).data("000000"),
         ] {
-            inserted.card.transmit(&command.bytes());
+            card.transmit(&command.bytes());
         }
-        inserted.card.power_off();
+        card.power_off();
     });
     assert_eq!(said.code, Some(21), "{}{}", said.out, said.err);
     assert!(
@@ -374,7 +355,7 @@ fn a_named_device_is_measured_behind_the_guard() {
         "--allow wipes --serial ZZOWNED --lose-keys 1",
     ] {
         let memory = Memory::default();
-        let foreign = |inserted: &mut Inserted| inserted.foreign = true;
+        let foreign = |_: &mut Card, flaws: &mut Flaws| flaws.foreign = true;
         let (said, before) = report_on(&memory, words, Some(PIN), foreign);
         // Only its certificates are wrong.
         assert_eq!(said.code, Some(21), "{}{}", said.out, said.err);
@@ -393,9 +374,9 @@ fn a_named_device_is_measured_behind_the_guard() {
 #[test]
 fn a_card_that_is_pulled_out_leaves_its_test_objects_told() {
     let memory = Memory::default();
-    let (said, before) = report_on(&memory, "--allow creates", Some(PIN), |inserted| {
+    let (said, before) = report_on(&memory, "--allow creates", Some(PIN), |_, flaws| {
         // At the first write to the test file. Some more may come before the reader notices.
-        inserted.pulled_at = Some(0xd7);
+        flaws.pulled_at = Some(0xd7);
     });
     assert_eq!(said.code, Some(11), "{}{}", said.out, said.err);
     let told = "these may still be on the device: CFFE";

@@ -2,13 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+#[path = "shared/altered.rs"]
+mod altered;
 #[path = "shared/program.rs"]
 mod program;
 
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
@@ -16,8 +17,8 @@ use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
-use hsm2_emulator::transport::{Stopper, VirtualCard};
 
+use altered::Altered;
 use program::{Said, harness, run, run_on_card, said};
 
 fn write(directory: &Path, name: &str, text: &str) -> String {
@@ -312,49 +313,9 @@ fn without_pcsc_a_reader_is_refused_with_the_way_to_build_it() {
     assert!(said.err.contains("--features pcsc"), "{}", said.err);
 }
 
-/// A card that answers some commands and then is pulled out, or one of another kind.
-struct Odd {
-    card: Card,
-    answers: usize,
-    stopper: Option<Arc<Stopper>>,
-    foreign: bool,
-}
-
-impl VirtualCard for Odd {
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn reset(&mut self) {
-        self.card.reset();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        if self.foreign {
-            return vec![0x6a, 0x82];
-        }
-        match self.answers.checked_sub(1) {
-            Some(left) => self.answers = left,
-            None => {
-                if let Some(stopper) = self.stopper.take() {
-                    stopper.stop();
-                }
-            }
-        }
-        self.card.transmit(command)
-    }
-}
-
-/// Runs the suite on a card behind vpcd's protocol.
-fn run_on(answers: usize, foreign: bool) -> Said {
+/// Runs the suite behind vpcd's protocol on a card that answers some commands and then is pulled out,
+/// or on one of another kind.
+fn run_on(mut answers: usize, foreign: bool) -> Said {
     run_on_card(harness("run --target vpcd:127.0.0.1:0"), |stopper| {
         let card = Card::personalise(
             &NITROKEY_HSM2,
@@ -362,11 +323,23 @@ fn run_on(answers: usize, foreign: bool) -> Said {
             Box::new(EphemeralStore::default()),
             Box::new(CardRng::from_seed([1; 32])),
         );
-        Odd {
+        let mut stopper = Some(stopper);
+        Altered {
             card: card.unwrap(),
-            answers,
-            stopper: Some(stopper),
-            foreign,
+            transmit: move |card: &mut Card, command: &[u8]| {
+                if foreign {
+                    return vec![0x6a, 0x82];
+                }
+                match answers.checked_sub(1) {
+                    Some(left) => answers = left,
+                    None => {
+                        if let Some(stopper) = stopper.take() {
+                            stopper.stop();
+                        }
+                    }
+                }
+                card.transmit(command)
+            },
         }
     })
 }

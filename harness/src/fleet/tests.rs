@@ -1,6 +1,7 @@
 use openssl::bn::{BigNum, MsbOption};
 
 use super::*;
+use crate::apdu::Apdu;
 use crate::device::identify;
 use crate::guard::{Consent, Guard};
 use crate::scenario::Start;
@@ -11,6 +12,17 @@ use crate::transport::embedded::Embedded;
 
 fn identity() -> Identity {
     identify(&mut Embedded::new("SUITEA").unwrap()).unwrap().0
+}
+
+/// INITIALIZE DEVICE with the suite's PINs and more objects.
+fn initialize(more: &[u8]) -> Apdu {
+    apdu(0x8050_0000).parts(&[
+        &[0x80, 2, 0, 1, 0x81, 6],
+        fixture::PIN,
+        &[0x82, 8],
+        &fixture::SO_PIN,
+        more,
+    ])
 }
 
 #[test]
@@ -191,14 +203,7 @@ impl crate::transport::Target for Losing {
 
 #[test]
 fn a_reader_that_loses_the_card_over_long_commands_ends_nothing() {
-    let data = [
-        &[0x80, 2, 0, 1, 0x81, 6],
-        fixture::PIN,
-        &[0x82, 8],
-        &fixture::SO_PIN,
-        &[0x91, 1, 3],
-    ];
-    let card = Embedded::prepared("LOSING", [apdu(0x8050_0000).parts(&data)]);
+    let card = Embedded::prepared("LOSING", [initialize(&[0x91, 1, 3])]);
     let mut target: Box<dyn crate::transport::Target> = Box::new(Losing(card, false));
     let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
     let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
@@ -231,14 +236,7 @@ fn a_reader_that_loses_the_card_over_long_commands_ends_nothing() {
 
 #[test]
 fn a_key_domain_that_the_device_does_not_delete_is_told() {
-    let data = [
-        &[0x80, 2, 0, 1, 0x81, 6],
-        fixture::PIN,
-        &[0x82, 8],
-        &fixture::SO_PIN,
-        &[0x91, 1, 3, 0x97, 1, 2],
-    ];
-    let card = Embedded::prepared("STAYS", [apdu(0x8050_0000).parts(&data)]);
+    let card = Embedded::prepared("STAYS", [initialize(&[0x91, 1, 3, 0x97, 1, 2])]);
     let card = Broken(card, |command: &[u8]| {
         let deletes = command.starts_with(&[0x80, 0x52, 0x03]);
         deletes.then(|| vec![0x69, 0x85])
@@ -386,17 +384,10 @@ impl<F: FnMut(&[u8]) -> Option<Vec<u8>>> crate::transport::Target for Broken<F> 
 
 #[test]
 fn a_certificate_that_cannot_be_read_is_a_finding_and_ends_nothing() {
-    let data = [
-        &[0x80, 2, 0, 1, 0x81, 6],
-        fixture::PIN,
-        &[0x82, 8],
-        &fixture::SO_PIN,
-        &[0x91, 1, 3],
-    ];
     let card = Embedded::prepared(
         "BROKEN",
         [
-            apdu(0x8050_0000).parts(&data),
+            initialize(&[0x91, 1, 3]),
             apdu(0x00d7_ce01).data([0x54, 2, 0, 0, 0x53, 2, 0x30, 0]),
         ],
     );

@@ -6,6 +6,8 @@
 //! Where something is missing every test is reported as ignored, by name;
 //! `HSM2_PCSC_TESTS=required` turns that into failures.
 
+#[path = "../shared/altered.rs"]
+mod altered;
 mod attestation;
 mod custodians;
 mod material;

@@ -1,12 +1,13 @@
 //! One pcscd with four readers, and new cards in the first of them.
 
+use crate::altered::Altered;
 use crate::pcscd::{Daemon, await_condition, cards_present, start_pcscd};
 use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
-use hsm2_emulator::transport::{Endpoint, Stopper, Timing, VirtualCard, serve};
+use hsm2_emulator::transport::{Endpoint, Stopper, Timing, serve};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +46,13 @@ impl Readers {
                     Box::new(CardRng::from_seed([number; 32])),
                 )
                 .expect("a card");
-                let mut card = Counted { card, commands };
+                let mut card = Altered {
+                    card,
+                    transmit: |card: &mut Card, command: &[u8]| {
+                        commands.fetch_add(1, Ordering::Relaxed);
+                        card.transmit(command)
+                    },
+                };
                 let address = SocketAddr::from(([127, 0, 0, 1], port));
                 let endpoint = Endpoint::Connect(vec![address]);
                 serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).expect("an endpoint");
@@ -84,35 +91,6 @@ impl Readers {
     /// Ends the service.
     pub(crate) fn stop_service(&mut self) {
         drop(self.pcscd.take());
-    }
-}
-
-/// A card that counts its commands.
-struct Counted {
-    card: Card,
-    commands: Arc<AtomicUsize>,
-}
-
-impl VirtualCard for Counted {
-    fn atr(&self) -> &[u8] {
-        self.card.atr()
-    }
-
-    fn power_on(&mut self) {
-        self.card.power_on();
-    }
-
-    fn power_off(&mut self) {
-        self.card.power_off();
-    }
-
-    fn reset(&mut self) {
-        self.card.reset();
-    }
-
-    fn transmit(&mut self, command: &[u8]) -> Vec<u8> {
-        self.commands.fetch_add(1, Ordering::Relaxed);
-        self.card.transmit(command)
     }
 }
 
