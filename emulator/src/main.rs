@@ -5,7 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    keep_quiet_about_damaged_files();
+    hsm2_emulator::store::keep_quiet_about_damaged_files();
     match cli::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -13,16 +13,4 @@ fn main() -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
-}
-
-/// A panic while a card file is being verified becomes an error message that names the file; the
-/// panic's own words would only stand beside it.
-fn keep_quiet_about_damaged_files() {
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let thread = std::thread::current();
-        if thread.name() != Some(hsm2_emulator::store::CHECKING_THREAD) {
-            usual(panic);
-        }
-    }));
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-pub use file::{CHECKING_THREAD, FileStore};
+pub use file::{FileStore, keep_quiet_about_damaged_files};
 
 /// The name of a record; the card chooses it.
 pub type RecordName = Vec<u8>;

@@ -29,7 +29,7 @@ use redb::Database;
 use redb::backends::FileBackend;
 
 use super::{Change, RecordName, RecordValue, Store, StoreError};
-pub use check::CHECKING_THREAD;
+pub use check::keep_quiet_about_damaged_files;
 use format::{Checksum, RECORDS};
 
 /// Bytes of pages that redb may keep in memory; the card holds its records itself.

@@ -150,6 +150,26 @@ fn exit_codes_and_messages_name_the_cause() {
     }
 }
 
+/// Built with debug assertions, redb panics on this file.
+#[test]
+fn of_a_damaged_file_only_the_error_is_told() {
+    let folder = folder();
+    expect(&folder, &["card", "create", "a.hsm2"], 0);
+    let path = folder.path().join("a.hsm2");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // The file is to be repaired, and its regions have eight pages.
+    bytes[9] |= 0x02;
+    bytes[0x14..0x18].copy_from_slice(&8u32.to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let (said, complained) = expect(&folder, &["card", "show", "a.hsm2"], 5);
+    assert_eq!(said, "");
+    assert_eq!(complained.lines().count(), 1, "{complained}");
+    assert!(
+        complained.starts_with("hsm2-emulator: a.hsm2: this card file is damaged"),
+        "{complained}"
+    );
+}
+
 #[test]
 fn a_card_in_use_is_refused_to_everybody_else() {
     let folder = folder();

@@ -31,6 +31,9 @@ use crate::fixture;
 use crate::session::{Session, Stage, run};
 use crate::store::Records;
 
+/// For [`store_file`] under a fuzzer, whose panic hook ends the process.
+pub use hsm2_emulator::store::keep_quiet_about_damaged_files;
+
 pub use files::{key_file, key_file_by, report, script, script_by, spoiled};
 
 /// A target.

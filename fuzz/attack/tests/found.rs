@@ -1,6 +1,6 @@
 //! What the fuzz targets found, so that it does not come back.
 
-use hsm2_attack::apdu::{extended, read, short};
+use hsm2_attack::apdu::{extended, initialize, log_in, read, short};
 use hsm2_attack::fixture;
 use hsm2_attack::session::{Action, Operand, Session, Stage, Turn, Twist, run};
 use hsm2_attack::targets;
@@ -35,6 +35,33 @@ fn a_pin_that_is_a_part_of_the_certificate() {
     targets::apdu_bytes(&with_lengths(&[
         short(0x80, 0x50, 0, 0, &template),
         read(0x2F02),
+    ]));
+}
+
+/// What a key domain's state begins with is told to everybody, and no secret even as a PIN.
+#[test]
+fn a_pin_that_is_the_state_of_a_key_domain() {
+    let domain = [
+        fixture::create_domain(fixture::DKEK, 1),
+        fixture::share(fixture::DKEK, 0x5A),
+    ];
+    let [mut card, _] = Stage::get().cards();
+    card.ok(&initialize(1, b"\x97\x01\x04"));
+    card.ok(&log_in());
+    let [_, state] = domain.each_ref().map(|command| card.ok(command));
+    let pin = state.get(..6).unwrap_or_default();
+    let template = [
+        b"\x81\x06",
+        pin,
+        b"\x82\x0857621880\x91\x01\x03\x97\x01\x04",
+    ]
+    .concat();
+    let [created, shared] = domain;
+    targets::apdu_bytes(&with_lengths(&[
+        short(0x80, 0x50, 0, 0, &template),
+        short(0x00, 0x20, 0, 0x81, pin),
+        created,
+        shared,
     ]));
 }
 

@@ -88,7 +88,7 @@ fn main() {
     seeds.insert("report", reports());
     seeds.insert("key_file", key_files());
     seeds.insert("share_file", shares(&recorded));
-    seeds.insert("store_file", vec![card_file()]);
+    seeds.insert("store_file", vec![card_file(), contradicting_card_file()]);
     seeds.insert(
         "trace",
         vec![trace(&commands), trace(&recorded::commands())],
@@ -307,6 +307,15 @@ fn shares(recorded: &[Value]) -> Seeds {
     seeds.push(recorded::share_file());
     seeds.push(b"a4:21:63:e8:2d:4e:a0:c7\n1\n1e:14:a4:22:13:1a:2c:4f\n".to_vec());
     seeds
+}
+
+/// A card file that is to be repaired and whose regions have eight pages: redb panics over it when it
+/// was built with debug assertions.
+fn contradicting_card_file() -> Vec<u8> {
+    let mut bytes = card_file();
+    bytes[9] |= 0x02;
+    bytes[0x14..0x18].copy_from_slice(&8u32.to_le_bytes());
+    bytes
 }
 
 fn card_file() -> Vec<u8> {
