@@ -1,15 +1,22 @@
-//! The field of P-256, for the multiplication of points: p = 2^256 - 2^224 + 2^192 + 2^96 - 1.
+//! Fields of 256 bits, for the multiplication of points.
 //!
-//! The `p256` crate keeps everything else of that curve. Its field multiplies through a general
-//! integer product and takes twice the time of this one, which sets the pace of the most used
-//! curve.
+//! The crates of these curves keep everything else. Their fields multiply in one and a half to two
+//! times the time of these, which set the pace of the most used curves: P-256, and brainpoolP256r1,
+//! on which devices certify.
 
 #[cfg(not(target_pointer_width = "64"))]
-pub(super) type FieldElement =
-    <p256::NistP256 as elliptic_curve::hazmat::FieldArithmetic>::FieldElement;
+mod narrow {
+    use elliptic_curve::hazmat::FieldArithmetic;
+
+    pub type Secp256r1 = <p256::NistP256 as FieldArithmetic>::FieldElement;
+    pub type BrainpoolP256 = <bp256::BrainpoolP256r1 as FieldArithmetic>::FieldElement;
+}
+
+#[cfg(not(target_pointer_width = "64"))]
+pub(super) use narrow::{BrainpoolP256, Secp256r1};
 
 #[cfg(target_pointer_width = "64")]
-pub(super) use wide::FieldElement;
+pub(super) use wide::{BrainpoolP256, Secp256r1};
 
 /// Elements in Montgomery form, as four words of 64 bits, least significant first.
 #[cfg(target_pointer_width = "64")]
@@ -23,123 +30,241 @@ mod wide {
     use elliptic_curve::ff::PrimeField;
     use elliptic_curve::subtle::{Choice, ConstantTimeEq, CtOption};
 
-    primefield::monty_field_params! {
-        name: FieldParams,
+    pub(in super::super) use brainpool::BrainpoolP256;
+    pub(in super::super) use secp::Secp256r1;
+
+    /// Defines a field in a module of its own.
+    ///
+    /// `clear` adds to a number of five words such a multiple of p that the lowest word becomes
+    /// zero, and returns the four above it and a carry.
+    macro_rules! field {
+        (
+            $module:ident, $name:ident, $doc:expr,
+            modulus: $modulus:expr, words: $words:expr, generator: $generator:expr,
+            clear: $clear:expr $(,)?
+        ) => {
+            mod $module {
+                use super::*;
+
+                primefield::monty_field_params! {
+                    name: FieldParams,
+                    modulus: $modulus,
+                    uint: U256,
+                    byte_order: primefield::ByteOrder::BigEndian,
+                    multiplicative_generator: $generator,
+                    doc: "Montgomery parameters of the field."
+                }
+                primefield::monty_field_element! {
+                    name: $name,
+                    params: FieldParams,
+                    uint: U256,
+                    doc: $doc
+                }
+
+                const P: [u64; 4] = $words;
+
+                impl $name {
+                    #[inline(always)]
+                    const fn words(&self) -> [u64; 4] {
+                        self.0.as_montgomery().to_words()
+                    }
+
+                    #[inline(always)]
+                    const fn from_words(words: [u64; 4]) -> Self {
+                        Self(primefield::MontyFieldElement::from_montgomery(
+                            U256::from_words(words),
+                        ))
+                    }
+
+                    fn from_uint_unchecked(number: U256) -> Self {
+                        Self(primefield::MontyFieldElement::from_uint_reduced(&number))
+                    }
+
+                    const fn to_canonical(self) -> U256 {
+                        self.0.to_canonical()
+                    }
+
+                    #[inline(always)]
+                    const fn add(&self, other: &Self) -> Self {
+                        Self::from_words(sum(self.words(), other.words(), P))
+                    }
+
+                    #[inline(always)]
+                    const fn double(&self) -> Self {
+                        self.add(self)
+                    }
+
+                    #[inline(always)]
+                    const fn sub(&self, other: &Self) -> Self {
+                        Self::from_words(difference(self.words(), other.words(), P))
+                    }
+
+                    #[inline(always)]
+                    const fn neg(&self) -> Self {
+                        Self::ZERO.sub(self)
+                    }
+
+                    #[inline(always)]
+                    const fn multiply(&self, other: &Self) -> Self {
+                        Self::from_words(montgomery(product(self.words(), other.words())))
+                    }
+
+                    #[inline(always)]
+                    const fn square(&self) -> Self {
+                        Self::from_words(montgomery(square(self.words())))
+                    }
+
+                    fn invert(&self) -> CtOption<Self> {
+                        self.0.invert().map(Self)
+                    }
+                }
+
+                /// number / 2^256 mod p.
+                #[inline(always)]
+                const fn montgomery(number: [u64; 8]) -> [u64; 4] {
+                    let [t0, t1, t2, t3, t4, t5, t6, t7] = number;
+                    let ([t1, t2, t3, t4], c4) = $clear(t0, [t1, t2, t3, t4]);
+                    let ([t2, t3, t4, t5], c5) = $clear(t1, [t2, t3, t4, t5]);
+                    let ([t3, t4, t5, t6], c6) = $clear(t2, [t3, t4, t5, t6]);
+                    let ([t4, t5, t6, t7], c7) = $clear(t3, [t4, t5, t6, t7]);
+                    // Each carry belongs to the word above those it came from.
+                    let (t5, carry) = add(t5, c4, 0);
+                    let (t6, carry) = add(t6, c5, carry);
+                    let (t7, carry) = add(t7, c6, carry);
+                    reduce_once([t4, t5, t6, t7], c7 + carry, P)
+                }
+            }
+        };
+    }
+
+    field! {
+        secp, Secp256r1, "Element of the field of P-256.",
         modulus: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
-        uint: U256,
-        byte_order: primefield::ByteOrder::BigEndian,
-        multiplicative_generator: 6,
-        doc: "Montgomery parameters of the field."
+        words: [u64::MAX, 0xFFFF_FFFF, 0, 0xFFFF_FFFF_0000_0001],
+        generator: 6,
+        clear: clear_secp,
     }
-    primefield::monty_field_element! {
-        name: FieldElement,
-        params: FieldParams,
-        uint: U256,
-        doc: "Element of the field the coordinates lie in."
+    field! {
+        brainpool, BrainpoolP256, "Element of the field of brainpoolP256r1 and brainpoolP256t1.",
+        modulus: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377",
+        words: BRAINPOOL,
+        generator: 11,
+        clear: clear_brainpool,
     }
 
-    const P: [u64; 4] = [u64::MAX, 0xFFFF_FFFF, 0, 0xFFFF_FFFF_0000_0001];
+    const BRAINPOOL: [u64; 4] = [
+        0x2013_481D_1F6E_5377,
+        0x6E3B_F623_D526_2028,
+        0x3E66_0A90_9D83_8D72,
+        0xA9FB_57DB_A1EE_A9BC,
+    ];
+    /// -1/p mod 2^64.
+    const BRAINPOOL_FACTOR: u64 = inverse(BRAINPOOL[0]).wrapping_neg();
 
-    impl FieldElement {
-        #[inline(always)]
-        const fn words(&self) -> [u64; 4] {
-            self.0.as_montgomery().to_words()
-        }
+    /// Since p is -1 modulo 2^64, lowest·p clears the word, at the price of one multiplication:
+    /// p - 2^96 + 1 has the topmost word only.
+    #[inline(always)]
+    const fn clear_secp(lowest: u64, above: [u64; 4]) -> ([u64; 4], u64) {
+        let [t1, t2, t3, t4] = above;
+        let (t1, carry) = add(t1, lowest << 32, 0);
+        let (t2, carry) = add(t2, lowest >> 32, carry);
+        let (t3, carry) = mac(t3, lowest, 0xFFFF_FFFF_0000_0001, carry);
+        let (t4, carry) = add(t4, carry, 0);
+        ([t1, t2, t3, t4], carry)
+    }
 
-        #[inline(always)]
-        const fn from_words(words: [u64; 4]) -> Self {
-            Self(primefield::MontyFieldElement::from_montgomery(
-                U256::from_words(words),
-            ))
-        }
+    #[inline(always)]
+    const fn clear_brainpool(lowest: u64, above: [u64; 4]) -> ([u64; 4], u64) {
+        let ([t1, t2, t3, t4], [p0, p1, p2, p3]) = (above, BRAINPOOL);
+        let factor = lowest.wrapping_mul(BRAINPOOL_FACTOR);
+        let (_, carry) = mac(lowest, factor, p0, 0);
+        let (t1, carry) = mac(t1, factor, p1, carry);
+        let (t2, carry) = mac(t2, factor, p2, carry);
+        let (t3, carry) = mac(t3, factor, p3, carry);
+        let (t4, carry) = add(t4, carry, 0);
+        ([t1, t2, t3, t4], carry)
+    }
 
-        fn from_uint_unchecked(number: U256) -> Self {
-            Self(primefield::MontyFieldElement::from_uint_reduced(&number))
+    /// 1/odd mod 2^64.
+    const fn inverse(odd: u64) -> u64 {
+        // An odd number is its own inverse modulo 8, and each step doubles the bits.
+        let mut inverse = odd;
+        let mut bits = 3;
+        while bits < 64 {
+            inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
+            bits *= 2;
         }
+        inverse
+    }
 
-        const fn to_canonical(self) -> U256 {
-            self.0.to_canonical()
-        }
+    /// a + b mod p.
+    #[inline(always)]
+    const fn sum(a: [u64; 4], b: [u64; 4], p: [u64; 4]) -> [u64; 4] {
+        let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a, b);
+        let (s0, carry) = add(a0, b0, 0);
+        let (s1, carry) = add(a1, b1, carry);
+        let (s2, carry) = add(a2, b2, carry);
+        let (s3, carry) = add(a3, b3, carry);
+        reduce_once([s0, s1, s2, s3], carry, p)
+    }
 
-        #[inline(always)]
-        const fn add(&self, other: &Self) -> Self {
-            let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (self.words(), other.words());
-            let (s0, carry) = add(a0, b0, 0);
-            let (s1, carry) = add(a1, b1, carry);
-            let (s2, carry) = add(a2, b2, carry);
-            let (s3, carry) = add(a3, b3, carry);
-            Self::from_words(reduce_once([s0, s1, s2, s3], carry))
-        }
+    /// a - b mod p.
+    #[inline(always)]
+    const fn difference(a: [u64; 4], b: [u64; 4], p: [u64; 4]) -> [u64; 4] {
+        let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a, b);
+        let (d0, borrow) = sub(a0, b0, 0);
+        let (d1, borrow) = sub(a1, b1, borrow);
+        let (d2, borrow) = sub(a2, b2, borrow);
+        let (d3, borrow) = sub(a3, b3, borrow);
+        // Below zero: add p back.
+        let mask = 0u64.wrapping_sub(borrow);
+        let [p0, p1, p2, p3] = p;
+        let (d0, carry) = add(d0, p0 & mask, 0);
+        let (d1, carry) = add(d1, p1 & mask, carry);
+        let (d2, carry) = add(d2, p2 & mask, carry);
+        let (d3, _) = add(d3, p3 & mask, carry);
+        [d0, d1, d2, d3]
+    }
 
-        #[inline(always)]
-        const fn double(&self) -> Self {
-            self.add(self)
-        }
+    /// a·b.
+    #[inline(always)]
+    const fn product(a: [u64; 4], b: [u64; 4]) -> [u64; 8] {
+        let [b0, b1, b2, b3] = b;
+        let (t0, [t1, t2, t3, t4]) = row([0; 4], a, b0);
+        let (t1, [t2, t3, t4, t5]) = row([t1, t2, t3, t4], a, b1);
+        let (t2, [t3, t4, t5, t6]) = row([t2, t3, t4, t5], a, b2);
+        let (t3, [t4, t5, t6, t7]) = row([t3, t4, t5, t6], a, b3);
+        [t0, t1, t2, t3, t4, t5, t6, t7]
+    }
 
-        #[inline(always)]
-        const fn sub(&self, other: &Self) -> Self {
-            let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (self.words(), other.words());
-            let (d0, borrow) = sub(a0, b0, 0);
-            let (d1, borrow) = sub(a1, b1, borrow);
-            let (d2, borrow) = sub(a2, b2, borrow);
-            let (d3, borrow) = sub(a3, b3, borrow);
-            // Below zero: add p back.
-            let mask = 0u64.wrapping_sub(borrow);
-            let [p0, p1, p2, p3] = P;
-            let (d0, carry) = add(d0, p0 & mask, 0);
-            let (d1, carry) = add(d1, p1 & mask, carry);
-            let (d2, carry) = add(d2, p2 & mask, carry);
-            let (d3, _) = add(d3, p3 & mask, carry);
-            Self::from_words([d0, d1, d2, d3])
-        }
-
-        #[inline(always)]
-        const fn neg(&self) -> Self {
-            Self::ZERO.sub(self)
-        }
-
-        #[inline(always)]
-        const fn multiply(&self, other: &Self) -> Self {
-            let (a, [b0, b1, b2, b3]) = (self.words(), other.words());
-            let (t0, [t1, t2, t3, t4]) = row([0; 4], a, b0);
-            let (t1, [t2, t3, t4, t5]) = row([t1, t2, t3, t4], a, b1);
-            let (t2, [t3, t4, t5, t6]) = row([t2, t3, t4, t5], a, b2);
-            let (t3, [t4, t5, t6, t7]) = row([t3, t4, t5, t6], a, b3);
-            Self::from_words(montgomery([t0, t1, t2, t3, t4, t5, t6, t7]))
-        }
-
-        #[inline(always)]
-        const fn square(&self) -> Self {
-            let [a0, a1, a2, a3] = self.words();
-            // The products of different words, once.
-            let (t1, c) = mac(0, a0, a1, 0);
-            let (t2, c) = mac(0, a0, a2, c);
-            let (t3, t4) = mac(0, a0, a3, c);
-            let (t3, c) = mac(t3, a1, a2, 0);
-            let (t4, t5) = mac(t4, a1, a3, c);
-            let (t5, t6) = mac(t5, a2, a3, 0);
-            // Twice, and the squares.
-            let t7 = t6 >> 63;
-            let t6 = t6 << 1 | t5 >> 63;
-            let t5 = t5 << 1 | t4 >> 63;
-            let t4 = t4 << 1 | t3 >> 63;
-            let t3 = t3 << 1 | t2 >> 63;
-            let t2 = t2 << 1 | t1 >> 63;
-            let t1 = t1 << 1;
-            let (t0, c) = mac(0, a0, a0, 0);
-            let (t1, c) = add(t1, c, 0);
-            let (t2, c) = mac(t2, a1, a1, c);
-            let (t3, c) = add(t3, c, 0);
-            let (t4, c) = mac(t4, a2, a2, c);
-            let (t5, c) = add(t5, c, 0);
-            let (t6, c) = mac(t6, a3, a3, c);
-            let (t7, _) = add(t7, c, 0);
-            Self::from_words(montgomery([t0, t1, t2, t3, t4, t5, t6, t7]))
-        }
-
-        fn invert(&self) -> CtOption<Self> {
-            self.0.invert().map(Self)
-        }
+    /// a².
+    #[inline(always)]
+    const fn square(a: [u64; 4]) -> [u64; 8] {
+        let [a0, a1, a2, a3] = a;
+        // The products of different words, once.
+        let (t1, c) = mac(0, a0, a1, 0);
+        let (t2, c) = mac(0, a0, a2, c);
+        let (t3, t4) = mac(0, a0, a3, c);
+        let (t3, c) = mac(t3, a1, a2, 0);
+        let (t4, t5) = mac(t4, a1, a3, c);
+        let (t5, t6) = mac(t5, a2, a3, 0);
+        // Twice, and the squares.
+        let t7 = t6 >> 63;
+        let t6 = t6 << 1 | t5 >> 63;
+        let t5 = t5 << 1 | t4 >> 63;
+        let t4 = t4 << 1 | t3 >> 63;
+        let t3 = t3 << 1 | t2 >> 63;
+        let t2 = t2 << 1 | t1 >> 63;
+        let t1 = t1 << 1;
+        let (t0, c) = mac(0, a0, a0, 0);
+        let (t1, c) = add(t1, c, 0);
+        let (t2, c) = mac(t2, a1, a1, c);
+        let (t3, c) = add(t3, c, 0);
+        let (t4, c) = mac(t4, a2, a2, c);
+        let (t5, c) = add(t5, c, 0);
+        let (t6, c) = mac(t6, a3, a3, c);
+        let (t7, _) = add(t7, c, 0);
+        [t0, t1, t2, t3, t4, t5, t6, t7]
     }
 
     /// a + b + carry: low word and carry.
@@ -182,39 +307,10 @@ mod wide {
         (r0, [r1, r2, r3, r4])
     }
 
-    /// number / 2^256 mod p.
-    ///
-    /// Since p is -1 modulo 2^64, adding lowest word · p clears that word: four times. Such a
-    /// multiple of p costs one multiplication, because p - 2^96 + 1 has the topmost word only.
-    #[inline(always)]
-    const fn montgomery(number: [u64; 8]) -> [u64; 4] {
-        let [t0, t1, t2, t3, t4, t5, t6, t7] = number;
-        let ([t1, t2, t3, t4], c4) = clear(t0, [t1, t2, t3, t4]);
-        let ([t2, t3, t4, t5], c5) = clear(t1, [t2, t3, t4, t5]);
-        let ([t3, t4, t5, t6], c6) = clear(t2, [t3, t4, t5, t6]);
-        let ([t4, t5, t6, t7], c7) = clear(t3, [t4, t5, t6, t7]);
-        // Each carry belongs to the word above those it came from.
-        let (t5, carry) = add(t5, c4, 0);
-        let (t6, carry) = add(t6, c5, carry);
-        let (t7, carry) = add(t7, c6, carry);
-        reduce_once([t4, t5, t6, t7], c7 + carry)
-    }
-
-    /// Adds `lowest`·(p + 1) / 2^64 to the words above `lowest`.
-    #[inline(always)]
-    const fn clear(lowest: u64, above: [u64; 4]) -> ([u64; 4], u64) {
-        let [t1, t2, t3, t4] = above;
-        let (t1, carry) = add(t1, lowest << 32, 0);
-        let (t2, carry) = add(t2, lowest >> 32, carry);
-        let (t3, carry) = mac(t3, lowest, 0xFFFF_FFFF_0000_0001, carry);
-        let (t4, carry) = add(t4, carry, 0);
-        ([t1, t2, t3, t4], carry)
-    }
-
     /// number - p if that is not negative, for a number of 257 bits below 2p.
     #[inline(always)]
-    const fn reduce_once(number: [u64; 4], top: u64) -> [u64; 4] {
-        let ([t0, t1, t2, t3], [p0, p1, p2, p3]) = (number, P);
+    const fn reduce_once(number: [u64; 4], top: u64, p: [u64; 4]) -> [u64; 4] {
+        let ([t0, t1, t2, t3], [p0, p1, p2, p3]) = (number, p);
         let (d0, borrow) = sub(t0, p0, 0);
         let (d1, borrow) = sub(t1, p1, borrow);
         let (d2, borrow) = sub(t2, p2, borrow);

@@ -10,12 +10,11 @@
 use elliptic_curve::ff::Field;
 use subtle::{Choice, ConditionallySelectable};
 
-/// What the coefficient a of the curve is; two special values save multiplications.
+/// What the coefficient a of the curve is.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Coefficient<F> {
+pub(super) enum Coefficient {
     Zero,
     MinusThree,
-    Other(F),
 }
 
 /// A point other than infinity.
@@ -64,9 +63,9 @@ impl<F: Field> From<Affine<F>> for Jacobian<F> {
 }
 
 impl<F: Field> Jacobian<F> {
-    /// 2·self, with 8 multiplications on curves with a = -3.
+    /// 2·self, with 8 multiplications, or 7 on curves with a = 0.
     #[inline]
-    pub(super) fn double(&self, a: &Coefficient<F>) -> Self {
+    pub(super) fn double(&self, a: Coefficient) -> Self {
         let yy = self.y.square();
         let beta = self.x * yy;
         let alpha = match a {
@@ -75,7 +74,6 @@ impl<F: Field> Jacobian<F> {
                 let zz = self.z.square();
                 triple((self.x - zz) * (self.x + zz))
             }
-            Coefficient::Other(a) => triple(self.x.square()) + *a * self.z.square().square(),
         };
         let beta4 = beta.double().double();
         let x = alpha.square() - beta4.double();

@@ -60,11 +60,57 @@ trait Model: PrimeCurveParams {
     /// The field to compute in; that of the crate, or a faster one with the same encoding.
     type Field: PrimeField<Repr = FieldBytes<Self>>;
 
-    /// The coefficient a.
-    fn coefficient() -> Coefficient<Self::Field>;
+    /// The coefficient a of the curve to compute on.
+    const COEFFICIENT: Coefficient;
 
-    /// The table of this curve; the first call builds it.
+    /// The table of the curve to compute on; the first call builds it.
     fn table() -> &'static Table<Self::Field>;
+
+    /// The way to the curve to compute on, when that is another.
+    fn isomorphism() -> Option<&'static Isomorphism<Self::Field>> {
+        None
+    }
+}
+
+/// The way from a curve to its twist with a = -3, on which doubling is cheaper by a fifth:
+/// (x, y) becomes (x·Z², y·Z³). Source: RFC 5639, section 2.3.
+#[derive(Debug)]
+struct Isomorphism<F> {
+    there: Factors<F>,
+    back: Factors<F>,
+}
+
+/// What the coordinates are multiplied with.
+#[derive(Debug)]
+struct Factors<F> {
+    x: F,
+    y: F,
+}
+
+impl<F: Field> Isomorphism<F> {
+    /// The way that takes one point to the other.
+    fn new(from: Affine<F>, to: Affine<F>) -> Option<Self> {
+        let quotient = |a: F, b: F| Option::<F>::from(b.invert()).map(|inverse| a * inverse);
+        Some(Self {
+            there: Factors {
+                x: quotient(to.x, from.x)?,
+                y: quotient(to.y, from.y)?,
+            },
+            back: Factors {
+                x: quotient(from.x, to.x)?,
+                y: quotient(from.y, to.y)?,
+            },
+        })
+    }
+}
+
+impl<F: Field> Factors<F> {
+    fn apply(&self, point: Affine<F>) -> Affine<F> {
+        Affine {
+            x: point.x * self.x,
+            y: point.y * self.y,
+        }
+    }
 }
 
 /// Row i holds the odd multiples 1·32ⁱ·G to 31·32ⁱ·G: one addition and no doubling for five bits.
@@ -77,7 +123,7 @@ struct Table<F> {
 
 impl<F: Field> Table<F> {
     /// Computes the table: half a millisecond for a 256-bit curve.
-    fn new(generator: Affine<F>, digits: usize, a: &Coefficient<F>) -> Self {
+    fn new(generator: Affine<F>, digits: usize, a: Coefficient) -> Self {
         let mut points = Vec::with_capacity(digits * ENTRIES);
         let mut base = Jacobian::from(generator);
         for _ in 0..digits {
@@ -145,8 +191,8 @@ fn add_generator_times<C: Model>(
 
 /// scalar·point; nothing for infinity.
 fn multiple<C: Model>(point: &C::AffinePoint, scalar: &C::Scalar) -> Option<Jacobian<C::Field>> {
-    let a = C::coefficient();
-    let multiples = odd_multiples(from_point::<C>(point)?.into(), &a);
+    let a = C::COEFFICIENT;
+    let multiples = odd_multiples(from_point::<C>(point)?.into(), a);
     let digits = Digits::new::<C>(scalar);
     let mut sum: Option<Jacobian<C::Field>> = None;
     // From the top digit down, which is always positive.
@@ -157,7 +203,7 @@ fn multiple<C: Model>(point: &C::AffinePoint, scalar: &C::Scalar) -> Option<Jaco
             None => entry,
             Some(mut sum) => {
                 for _ in 0..WINDOW {
-                    sum = sum.double(&a);
+                    sum = sum.double(a);
                 }
                 sum.add(&entry)
             }
@@ -167,7 +213,7 @@ fn multiple<C: Model>(point: &C::AffinePoint, scalar: &C::Scalar) -> Option<Jaco
 }
 
 /// The multiples 1, 3 .. 31 of a point.
-fn odd_multiples<F: Field>(point: Jacobian<F>, a: &Coefficient<F>) -> [Jacobian<F>; ENTRIES] {
+fn odd_multiples<F: Field>(point: Jacobian<F>, a: Coefficient) -> [Jacobian<F>; ENTRIES] {
     let twice = point.double(a);
     let mut multiple = point;
     std::array::from_fn(|index| {
@@ -187,8 +233,17 @@ fn select<P: ConditionallySelectable>(entries: &[P; ENTRIES], index: u8) -> P {
     chosen
 }
 
-/// Converts a point of the crate; `None` for infinity.
+/// Converts a point of the crate to one of the curve to compute on; `None` for infinity.
 fn from_point<C: Model>(point: &C::AffinePoint) -> Option<Affine<C::Field>> {
+    let point = coordinates::<C>(point)?;
+    Some(match C::isomorphism() {
+        Some(isomorphism) => isomorphism.there.apply(point),
+        None => point,
+    })
+}
+
+/// The coordinates of a point; `None` for infinity.
+fn coordinates<C: Model>(point: &C::AffinePoint) -> Option<Affine<C::Field>> {
     if bool::from(point.is_identity()) {
         return None;
     }
@@ -200,7 +255,11 @@ fn from_point<C: Model>(point: &C::AffinePoint) -> Option<Affine<C::Field>> {
 
 /// Converts to a point of the crate, which checks once more that it lies on the curve.
 fn to_point<C: Model>(point: Jacobian<C::Field>) -> Option<C::AffinePoint> {
-    let Affine { x, y } = point.to_affine()?;
+    let point = point.to_affine()?;
+    let Affine { x, y } = match C::isomorphism() {
+        Some(isomorphism) => isomorphism.back.apply(point),
+        None => point,
+    };
     Option::from(C::AffinePoint::from_coordinates(&x.to_repr(), &y.to_repr()))
 }
 
@@ -261,41 +320,61 @@ fn digit_count<C: CurveArithmetic>() -> usize {
     (C::Scalar::NUM_BITS as usize - 1) / WINDOW + 1
 }
 
-/// Says for each curve which field it is computed in and which form its equation has.
+/// Says for each curve which field it is computed in and which form its equation has, or on which
+/// isomorphic curve it is computed.
 macro_rules! models {
-    ($($curve:ty: $field:ty, $coefficient:ident;)*) => {
+    ($(
+        $curve:ty: $(in $field:ty, $coefficient:ident)? $(as $twist:ty)?;
+    )*) => {
         $(impl Model for $curve {
-            type Field = $field;
+            $(
+                type Field = $field;
 
-            fn coefficient() -> Coefficient<$field> {
-                coefficient!($curve, $coefficient)
-            }
+                const COEFFICIENT: Coefficient = Coefficient::$coefficient;
 
-            fn table() -> &'static Table<$field> {
-                static TABLE: OnceLock<Table<$field>> = OnceLock::new();
-                TABLE.get_or_init(|| {
-                    let generator = <$curve as CurveArithmetic>::AffinePoint::generator();
-                    match from_point::<$curve>(&generator) {
-                        Some(generator) => Table::new(
-                            generator,
-                            digit_count::<$curve>(),
-                            &Self::coefficient(),
-                        ),
-                        // Unreachable; an empty table sends every scalar the complete way.
-                        None => Table { rows: Vec::new() },
-                    }
-                })
-            }
+                fn table() -> &'static Table<$field> {
+                    static TABLE: OnceLock<Table<$field>> = OnceLock::new();
+                    TABLE.get_or_init(|| {
+                        let generator = <$curve as CurveArithmetic>::AffinePoint::generator();
+                        match from_point::<$curve>(&generator) {
+                            Some(generator) => Table::new(
+                                generator,
+                                digit_count::<$curve>(),
+                                Self::COEFFICIENT,
+                            ),
+                            // Unreachable; an empty table sends every scalar the complete way.
+                            None => Table { rows: Vec::new() },
+                        }
+                    })
+                }
+            )?
+            $(
+                type Field = <$twist as Model>::Field;
+
+                const COEFFICIENT: Coefficient = <$twist as Model>::COEFFICIENT;
+
+                fn table() -> &'static Table<Self::Field> {
+                    <$twist as Model>::table()
+                }
+
+                /// The one that takes the generator to that of the twist.
+                fn isomorphism() -> Option<&'static Isomorphism<Self::Field>> {
+                    static ISOMORPHISM: OnceLock<
+                        Option<Isomorphism<<$twist as Model>::Field>>,
+                    > = OnceLock::new();
+                    ISOMORPHISM
+                        .get_or_init(|| {
+                            let from = <$curve as CurveArithmetic>::AffinePoint::generator();
+                            let to = <$twist as CurveArithmetic>::AffinePoint::generator();
+                            Isomorphism::new(
+                                coordinates::<$curve>(&from)?,
+                                coordinates::<$twist>(&to)?,
+                            )
+                        })
+                        .as_ref()
+                }
+            )?
         })*
-    };
-}
-
-macro_rules! coefficient {
-    ($curve:ty, Other) => {
-        Coefficient::Other(<$curve>::EQUATION_A)
-    };
-    ($curve:ty, $special:ident) => {
-        Coefficient::$special
     };
 }
 
@@ -303,22 +382,68 @@ macro_rules! coefficient {
 type Of<C> = <C as FieldArithmetic>::FieldElement;
 
 models! {
-    p192::NistP192: Of<p192::NistP192>, MinusThree;
-    p224::NistP224: Of<p224::NistP224>, MinusThree;
-    p256::NistP256: field256::FieldElement, MinusThree;
-    p384::NistP384: Of<p384::NistP384>, MinusThree;
-    p521::NistP521: Of<p521::NistP521>, MinusThree;
-    custom::secp192k1::Secp192k1: Of<custom::secp192k1::Secp192k1>, Zero;
-    custom::brainpoolp192r1::BrainpoolP192r1: Of<custom::brainpoolp192r1::BrainpoolP192r1>, Other;
-    custom::brainpoolp224r1::BrainpoolP224r1: Of<custom::brainpoolp224r1::BrainpoolP224r1>, Other;
-    bp256::BrainpoolP256r1: Of<bp256::BrainpoolP256r1>, Other;
-    custom::brainpoolp320r1::BrainpoolP320r1: Of<custom::brainpoolp320r1::BrainpoolP320r1>, Other;
-    bp384::BrainpoolP384r1: Of<bp384::BrainpoolP384r1>, Other;
-    custom::brainpoolp512r1::BrainpoolP512r1: Of<custom::brainpoolp512r1::BrainpoolP512r1>, Other;
-    custom::brainpoolp192t1::BrainpoolP192t1: Of<custom::brainpoolp192t1::BrainpoolP192t1>, MinusThree;
-    custom::brainpoolp224t1::BrainpoolP224t1: Of<custom::brainpoolp224t1::BrainpoolP224t1>, MinusThree;
-    bp256::BrainpoolP256t1: Of<bp256::BrainpoolP256t1>, MinusThree;
-    custom::brainpoolp320t1::BrainpoolP320t1: Of<custom::brainpoolp320t1::BrainpoolP320t1>, MinusThree;
-    bp384::BrainpoolP384t1: Of<bp384::BrainpoolP384t1>, MinusThree;
-    custom::brainpoolp512t1::BrainpoolP512t1: Of<custom::brainpoolp512t1::BrainpoolP512t1>, MinusThree;
+    p192::NistP192: in Of<p192::NistP192>, MinusThree;
+    p224::NistP224: in Of<p224::NistP224>, MinusThree;
+    p256::NistP256: in field256::Secp256r1, MinusThree;
+    p384::NistP384: in Of<p384::NistP384>, MinusThree;
+    p521::NistP521: in Of<p521::NistP521>, MinusThree;
+    custom::secp192k1::Secp192k1: in Of<custom::secp192k1::Secp192k1>, Zero;
+    custom::brainpoolp192r1::BrainpoolP192r1: as custom::brainpoolp192t1::BrainpoolP192t1;
+    custom::brainpoolp224r1::BrainpoolP224r1: as custom::brainpoolp224t1::BrainpoolP224t1;
+    bp256::BrainpoolP256r1: as bp256::BrainpoolP256t1;
+    custom::brainpoolp320r1::BrainpoolP320r1: as custom::brainpoolp320t1::BrainpoolP320t1;
+    bp384::BrainpoolP384r1: as bp384::BrainpoolP384t1;
+    custom::brainpoolp512r1::BrainpoolP512r1: as custom::brainpoolp512t1::BrainpoolP512t1;
+    custom::brainpoolp192t1::BrainpoolP192t1: in Of<custom::brainpoolp192t1::BrainpoolP192t1>, MinusThree;
+    custom::brainpoolp224t1::BrainpoolP224t1: in Of<custom::brainpoolp224t1::BrainpoolP224t1>, MinusThree;
+    bp256::BrainpoolP256t1: in field256::BrainpoolP256, MinusThree;
+    custom::brainpoolp320t1::BrainpoolP320t1: in Of<custom::brainpoolp320t1::BrainpoolP320t1>, MinusThree;
+    bp384::BrainpoolP384t1: in Of<bp384::BrainpoolP384t1>, MinusThree;
+    custom::brainpoolp512t1::BrainpoolP512t1: in Of<custom::brainpoolp512t1::BrainpoolP512t1>, MinusThree;
+}
+
+#[cfg(test)]
+mod tests {
+    use elliptic_curve::Field as _;
+    use elliptic_curve::group::Group as _;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    /// A wrong table or isomorphism would only be slow: every result is checked, and then computed
+    /// in the complete way.
+    fn takes_the_fast_way<C: Model>() {
+        let mut rng = chacha20::ChaCha20Rng::from_seed([3; 32]);
+        let (scalar, other) = (C::Scalar::random(&mut rng), C::Scalar::random(&mut rng));
+        let expected = C::ProjectivePoint::generator() * scalar;
+        let by_table = add_generator_times::<C>(None, &scalar);
+        assert_eq!(by_table.and_then(to_point::<C>), Some(expected.into()));
+        let product = multiple::<C>(&expected.into(), &other);
+        assert_eq!(
+            product.and_then(to_point::<C>),
+            Some((expected * other).into())
+        );
+    }
+
+    #[test]
+    fn every_curve_takes_the_fast_way() {
+        takes_the_fast_way::<p192::NistP192>();
+        takes_the_fast_way::<p224::NistP224>();
+        takes_the_fast_way::<p256::NistP256>();
+        takes_the_fast_way::<p384::NistP384>();
+        takes_the_fast_way::<p521::NistP521>();
+        takes_the_fast_way::<custom::secp192k1::Secp192k1>();
+        takes_the_fast_way::<custom::brainpoolp192r1::BrainpoolP192r1>();
+        takes_the_fast_way::<custom::brainpoolp224r1::BrainpoolP224r1>();
+        takes_the_fast_way::<bp256::BrainpoolP256r1>();
+        takes_the_fast_way::<custom::brainpoolp320r1::BrainpoolP320r1>();
+        takes_the_fast_way::<bp384::BrainpoolP384r1>();
+        takes_the_fast_way::<custom::brainpoolp512r1::BrainpoolP512r1>();
+        takes_the_fast_way::<custom::brainpoolp192t1::BrainpoolP192t1>();
+        takes_the_fast_way::<custom::brainpoolp224t1::BrainpoolP224t1>();
+        takes_the_fast_way::<bp256::BrainpoolP256t1>();
+        takes_the_fast_way::<custom::brainpoolp320t1::BrainpoolP320t1>();
+        takes_the_fast_way::<bp384::BrainpoolP384t1>();
+        takes_the_fast_way::<custom::brainpoolp512t1::BrainpoolP512t1>();
+    }
 }
