@@ -19,7 +19,7 @@ tools=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/
 scope() {
     case $1 in
         apdu) echo 'emulator/src/apdu\.rs' ;;
-        apdu_bytes | session) echo 'emulator/src/(command|secure_messaging|memory|crypto|trust)[/.]|emulator/src/(access|blob|card|cvc|domain|file|identity|key|key_attributes|pin|pka|presentation|session|session_pin|use_key|xkek)\.rs' ;;
+        apdu_bytes | session) echo 'emulator/src/(command|secure_messaging|memory|trust)[/.]|emulator/crypto/src/|emulator/src/(access|blob|card|cvc|domain|file|identity|key|key_attributes|pin|pka|presentation|session|session_pin|use_key|xkek)\.rs' ;;
         blob) echo 'emulator/src/blob\.rs|harness/src/blob[/.]' ;;
         cvc) echo 'emulator/src/cvc\.rs' ;;
         key_file) echo 'harness/src/key[/.]' ;;

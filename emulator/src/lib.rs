@@ -13,7 +13,6 @@ pub mod apdu;
 pub mod blob;
 pub mod card;
 pub mod command;
-pub mod crypto;
 pub mod cvc;
 pub mod description;
 pub mod domain;
@@ -41,3 +40,5 @@ pub mod transport;
 pub mod trust;
 mod use_key;
 mod xkek;
+
+pub use hsm2_crypto as crypto;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::crypto;
+
 /// A status word, SW1‖SW2, as it ends every response.
 ///
 /// Handlers return it as their error; [`StatusWord::Success`] and the warning
@@ -201,6 +203,17 @@ impl fmt::Display for StatusWord {
 }
 
 impl std::error::Error for StatusWord {}
+
+/// All refusals of input answer 6A80, the word of genuine cards for "input wrong (length, not a
+/// multiple of 16, number too big)". What is not the input's fault answers 6F00.
+impl From<crypto::Error> for StatusWord {
+    fn from(error: crypto::Error) -> Self {
+        match error {
+            crypto::Error::Fault | crypto::Error::Random => Self::InternalError,
+            _ => Self::WrongData,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

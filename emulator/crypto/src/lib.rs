@@ -1,7 +1,8 @@
-//! All cryptography of the card: keys and pure functions over bytes.
+//! All cryptography of the virtual card: keys and pure functions over bytes.
 //!
 //! Nothing in here knows an APDU, a file or the state of the card. What a command may do with a key
-//! is decided elsewhere; this module only says whether the mathematics accept the input.
+//! is decided elsewhere; this package only says whether the mathematics accept the input. It is one of
+//! its own because arithmetic is compiled for speed wherever the rest is compiled for finding faults.
 //!
 //! Randomness always comes from the caller as [`rand_core::CryptoRng`]: the same generator state
 //! and the same input give the same bytes, except that RSA blinding draws its factors when it
@@ -20,8 +21,6 @@ pub use ec::{EcPrivateKey, EcdsaSignature, verify_prehash};
 pub use hash::Hash;
 pub use random::CardRng;
 pub use rsa::RsaPrivateKey;
-
-use crate::status::StatusWord;
 
 /// Why a cryptographic operation refused its input.
 ///
@@ -52,15 +51,4 @@ pub enum Error {
     /// The operating system gave no randomness.
     #[error("no randomness from the system")]
     Random,
-}
-
-/// All refusals of input answer 6A80, the word of genuine cards for "input wrong (length, not a
-/// multiple of 16, number too big)". What is not the input's fault answers 6F00.
-impl From<Error> for StatusWord {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Fault | Error::Random => Self::InternalError,
-            _ => Self::WrongData,
-        }
-    }
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 
 use super::*;
-use crate::crypto::{CardRng, Hash};
+use crate::{CardRng, Hash};
 
 #[derive(Deserialize)]
 struct File {

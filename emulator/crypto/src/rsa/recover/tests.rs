@@ -1,7 +1,7 @@
 use crypto_bigint::{BoxedUint, ConcatenatingMul, NonZero, Resize};
 
 use super::super::RsaPrivateKey;
-use crate::crypto::Error;
+use crate::Error;
 
 /// Pairs of primes, and a prime that divides both less one: the common divisor is twice that.
 const SHARED: [(u64, &str, &str); 2] = [

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::padding::*;
 use super::*;
-use crate::crypto::{CardRng, Hash};
+use crate::{CardRng, Hash};
 
 #[derive(Deserialize)]
 struct File {
