@@ -22,7 +22,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 (cd .. && env -u OPENSSL_NO_VENDOR cargo build --quiet --locked --workspace --all-features --bin make-seeds &&
     target/debug/make-seeds fuzz/corpus) || exit 1
 
-TIMEFORMAT=%U
+TIMEFORMAT='%U %S'
 failed=0
 started=$(mktemp)
 trap 'rm -f "$started"' EXIT
@@ -36,6 +36,7 @@ for target in "${targets[@]}"; do
         -rss_limit_mb=1024 -dict=card.dict -artifact_prefix="artifacts/$target/" \
         -print_final_stats=1 "corpus/$target" > "$log" 2>&1; } 2>&1)
     status=$?
+    used=$(awk '{ print $1 + $2 }' <<< "$used")
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     found=$(grep -o 'cov: [0-9]* ft: [0-9]*' "$log" | tail -n 1)
     read -r _ edges _ features <<< "${found:-cov: 0 ft: 0}"

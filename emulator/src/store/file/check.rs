@@ -1,7 +1,6 @@
 //! Reading and verifying a card file without letting redb write to it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -34,19 +33,20 @@ pub fn keep_quiet_about_damaged_files() {
     }));
 }
 
-/// True for a panic in redb's sources while a file is verified. The sources lie in a folder `redb`
-/// or `redb-VERSION`, wherever they were built.
 fn is_over_a_damaged_file(panic: &PanicHookInfo<'_>) -> bool {
-    let of_redb = |name: &OsStr| {
-        let name = name.to_string_lossy();
-        name == "redb" || name.starts_with("redb-")
-    };
     std::thread::current().name() == Some(CHECKING_THREAD)
-        && panic.location().is_some_and(|location| {
-            Path::new(location.file())
-                .components()
-                .any(|part| of_redb(part.as_os_str()))
-        })
+        && panic
+            .location()
+            .is_some_and(|location| is_of_redb(location.file()))
+}
+
+/// Whether a source file is one of redb's: they lie in a folder `redb` or `redb-VERSION`, wherever
+/// they were built.
+fn is_of_redb(file: &str) -> bool {
+    Path::new(file).components().any(|part| {
+        let part = part.as_os_str().to_string_lossy();
+        part == "redb" || part.starts_with("redb-")
+    })
 }
 
 /// The first bytes of every redb file.
@@ -185,5 +185,21 @@ impl StorageBackend for Copy {
             .ok_or_else(outside)?;
         target.copy_from_slice(data);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_panics_of_the_storage_engine_are_expected() {
+        assert!(is_of_redb(
+            "/home/you/registry/src/index/redb-4.6.0/src/db.rs"
+        ));
+        assert!(is_of_redb("vendor/redb/src/tree_store/btree.rs"));
+        assert!(!is_of_redb("emulator/src/store/file/format.rs"));
+        assert!(!is_of_redb(file!()));
+        assert!(!is_of_redb("library/core/src/option.rs"));
     }
 }
