@@ -36,10 +36,11 @@ scope() {
     esac
 }
 
-RUSTC_WORKSPACE_WRAPPER=$PWD/fuzz/coverage-rustc.sh \
-    cargo build --quiet --locked --workspace --all-features --bin reproduce
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Build scripts count too, and would leave their counts in the sources.
+LLVM_PROFILE_FILE=$work/build-%p RUSTC_WORKSPACE_WRAPPER=$PWD/fuzz/coverage-rustc.sh \
+    cargo build --quiet --locked --workspace --all-features --bin reproduce
 # The next build without coverage puts its own there.
 program=$work/reproduce
 cp target/debug/reproduce "$program"

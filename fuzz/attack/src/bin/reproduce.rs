@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use arbitrary::{Arbitrary, Unstructured};
 use hsm2_attack::session::Session;
-use hsm2_attack::targets::TARGETS;
+use hsm2_attack::targets::{TARGETS, keep_quiet_about_damaged_files};
 
 fn main() -> ExitCode {
+    keep_quiet_about_damaged_files();
     let mut arguments = std::env::args().skip(1);
     let name = arguments.next().unwrap_or_default();
     let Some((_, target)) = TARGETS.iter().find(|(known, _)| *known == name) else {
