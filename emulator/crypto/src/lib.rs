@@ -5,8 +5,7 @@
 //! its own because arithmetic is compiled for speed wherever the rest is compiled for finding faults.
 //!
 //! Randomness always comes from the caller as [`rand_core::CryptoRng`]: the same generator state
-//! and the same input give the same bytes, except that RSA blinding draws its factors when it
-//! needs new ones (the result does not depend on them).
+//! and the same input give the same bytes, and take as many from the generator.
 
 pub mod curve;
 pub mod ec;

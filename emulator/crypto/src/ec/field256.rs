@@ -27,6 +27,7 @@ mod wide {
     )]
 
     use elliptic_curve::bigint::U256;
+    use elliptic_curve::bigint::modular::ConstMontyParams as _;
     use elliptic_curve::ff::PrimeField;
     use elliptic_curve::subtle::{Choice, ConstantTimeEq, CtOption};
 
@@ -40,7 +41,7 @@ mod wide {
     macro_rules! field {
         (
             $module:ident, $name:ident, $doc:expr,
-            modulus: $modulus:expr, words: $words:expr, generator: $generator:expr,
+            modulus: $modulus:expr, generator: $generator:expr,
             clear: $clear:expr $(,)?
         ) => {
             mod $module {
@@ -61,7 +62,7 @@ mod wide {
                     doc: $doc
                 }
 
-                const P: [u64; 4] = $words;
+                pub(super) const P: [u64; 4] = FieldParams::PARAMS.modulus().as_ref().to_words();
 
                 impl $name {
                     #[inline(always)]
@@ -140,26 +141,15 @@ mod wide {
     field! {
         secp, Secp256r1, "Element of the field of P-256.",
         modulus: "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
-        words: [u64::MAX, 0xFFFF_FFFF, 0, 0xFFFF_FFFF_0000_0001],
         generator: 6,
         clear: clear_secp,
     }
     field! {
         brainpool, BrainpoolP256, "Element of the field of brainpoolP256r1 and brainpoolP256t1.",
         modulus: "a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377",
-        words: BRAINPOOL,
         generator: 11,
         clear: clear_brainpool,
     }
-
-    const BRAINPOOL: [u64; 4] = [
-        0x2013_481D_1F6E_5377,
-        0x6E3B_F623_D526_2028,
-        0x3E66_0A90_9D83_8D72,
-        0xA9FB_57DB_A1EE_A9BC,
-    ];
-    /// -1/p mod 2^64.
-    const BRAINPOOL_FACTOR: u64 = inverse(BRAINPOOL[0]).wrapping_neg();
 
     /// Since p is -1 modulo 2^64, lowest·p clears the word, at the price of one multiplication:
     /// p - 2^96 + 1 has the topmost word only.
@@ -175,26 +165,15 @@ mod wide {
 
     #[inline(always)]
     const fn clear_brainpool(lowest: u64, above: [u64; 4]) -> ([u64; 4], u64) {
-        let ([t1, t2, t3, t4], [p0, p1, p2, p3]) = (above, BRAINPOOL);
-        let factor = lowest.wrapping_mul(BRAINPOOL_FACTOR);
+        const NEGATED_INVERSE: u64 = brainpool::FieldParams::PARAMS.mod_neg_inv().0;
+        let ([t1, t2, t3, t4], [p0, p1, p2, p3]) = (above, brainpool::P);
+        let factor = lowest.wrapping_mul(NEGATED_INVERSE);
         let (_, carry) = mac(lowest, factor, p0, 0);
         let (t1, carry) = mac(t1, factor, p1, carry);
         let (t2, carry) = mac(t2, factor, p2, carry);
         let (t3, carry) = mac(t3, factor, p3, carry);
         let (t4, carry) = add(t4, carry, 0);
         ([t1, t2, t3, t4], carry)
-    }
-
-    /// 1/odd mod 2^64.
-    const fn inverse(odd: u64) -> u64 {
-        // An odd number is its own inverse modulo 8, and each step doubles the bits.
-        let mut inverse = odd;
-        let mut bits = 3;
-        while bits < 64 {
-            inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
-            bits *= 2;
-        }
-        inverse
     }
 
     /// a + b mod p.

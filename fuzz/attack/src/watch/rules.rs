@@ -192,11 +192,7 @@ impl Watch {
     }
 
     pub(super) fn check_memory(&self, memory: &Memory) {
-        let profile = memory
-            .device()
-            .ok()
-            .and_then(|device| Profile::by_name(&device.profile))
-            .unwrap();
+        let profile = profile(memory).unwrap();
         let (used, limit) = (memory.used(&profile.footprint), profile.memory);
         assert!(used <= limit, "memory: {used} of {limit} bytes used");
         let stored: usize = self
@@ -213,15 +209,21 @@ impl Watch {
 /// Whether anybody may read these bytes. Cards are the same in every run, and so are their challenges:
 /// a fuzzer learns what they say and makes it a PIN or a share, which then is no secret.
 fn is_public(memory: &Memory, part: &[u8]) -> bool {
-    let Ok(device) = memory.device() else {
-        return false;
-    };
-    let told = Profile::by_name(&device.profile).is_some_and(|profile| {
+    let certified = memory
+        .device()
+        .is_ok_and(|device| contains(&device.certificates, part));
+    let told = profile(memory).is_some_and(|profile| {
         let mut domains = memory.layout().ids().filter_map(|slot| memory.domain(slot));
         domains.any(|domain| contains(&domain.status(&profile.domains), part))
     });
-    told || contains(&device.certificates, part)
+    certified
+        || told
         || memory.files().iter().any(|(id, file)| {
             id.kind() == FileKind::Public && contains(file.content.expose(), part)
         })
+}
+
+/// The profile that the card was made with.
+fn profile(memory: &Memory) -> Option<&'static Profile> {
+    Profile::by_name(&memory.device().ok()?.profile)
 }
