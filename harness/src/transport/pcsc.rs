@@ -48,7 +48,7 @@ impl Pcsc {
     fn come_back(&mut self, after: Disposition) -> Result<(), TransportError> {
         self.card
             .reconnect(ShareMode::Exclusive, Protocols::T1, after)
-            .map_err(|error| lost(error, &self.reader))?;
+            .map_err(|error| self.why(error))?;
         // Another card may have come into the reader meanwhile.
         let status = self.card.status2_owned();
         let status = status.map_err(|error| lost(error, &self.reader))?;
@@ -59,12 +59,15 @@ impl Pcsc {
 
 impl Pcsc {
     /// Why no answer came. A card that is pulled out in the middle of a command first shows as a
-    /// fault of the line; the service notices a little later that it is gone.
+    /// fault of the line, in the middle of a reset as one that does not answer it; the service
+    /// notices a little later that it is gone.
     fn why(&self, error: Error) -> TransportError {
-        if error == Error::NotTransacted {
+        if matches!(error, Error::NotTransacted | Error::UnresponsiveCard) {
             for _ in 0..NOTICES {
-                if let Err(error) = self.card.status2_owned() {
-                    return lost(error, &self.reader);
+                match self.card.status2_owned() {
+                    // A reset that failed is told again, as a reset or as the card's silence.
+                    Ok(_) | Err(Error::ResetCard | Error::UnresponsiveCard) => {}
+                    Err(error) => return lost(error, &self.reader),
                 }
                 std::thread::sleep(NOTICE);
             }
@@ -150,6 +153,10 @@ fn explain(error: Error, reader: &str) -> TransportError {
         Error::RemovedCard | Error::ReaderUnavailable => {
             TransportError::Removed(format!("reader {reader:?}"))
         }
+        Error::UnresponsiveCard => TransportError::Protocol(format!(
+            "the card in reader {reader:?} does not answer a reset; take it out, see that it is the \
+             right way round, and put it in again"
+        )),
         other => TransportError::Protocol(format!("reader {reader:?}: {other}")),
     }
 }

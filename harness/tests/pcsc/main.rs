@@ -6,8 +6,6 @@
 //! Where something is missing every test is reported as ignored, by name;
 //! `HSM2_PCSC_TESTS=required` turns that into failures.
 
-#[path = "../shared/altered.rs"]
-mod altered;
 mod attestation;
 mod custodians;
 mod material;
@@ -83,6 +81,10 @@ const TESTS: &[Test] = &[
     ("errors::no_service", no_service),
     ("errors::each_has_its_exit_code", exit_codes),
     ("errors::card_removed_in_mid_run", card_removed),
+    (
+        "errors::card_removed_while_it_is_reset",
+        card_removed_at_reset,
+    ),
     ("errors::service_stopped_in_mid_run", service_stopped),
     ("run::same_results_as_in_process", same_results),
 ];
@@ -195,10 +197,20 @@ fn disturbed(disturb: impl FnOnce(&mut Readers)) -> (Option<i32>, String) {
     })
 }
 
-fn card_removed() {
-    let (code, said) = disturbed(Readers::remove_cards);
+/// A run whose card is gone says so, wherever it was.
+fn removed(remove: impl FnOnce(&mut Readers)) {
+    let (code, said) = disturbed(remove);
     assert_eq!(code, Some(11), "{said}");
+    assert!(said.contains("the card was removed from reader"), "{said}");
     assert!(said.contains("not run"), "{said}");
+}
+
+fn card_removed() {
+    removed(Readers::remove_cards);
+}
+
+fn card_removed_at_reset() {
+    removed(Readers::remove_cards_at_reset);
 }
 
 fn service_stopped() {
