@@ -55,8 +55,8 @@ pub struct Certified {
     pub role: Option<&'static str>,
     /// Whether that is what its place in the chain asks for.
     pub in_place: bool,
-    /// Whether the signature verifies.
-    pub signature: bool,
+    /// Whether the signature verifies; nothing where the signer's key is not to be had.
+    pub signature: Option<bool>,
     /// First day of validity.
     pub from: Option<String>,
     /// Last day of validity.
@@ -105,7 +105,8 @@ pub enum Verdict {
     /// As genuine, but the device did not prove that it has its key: the certificates and requests
     /// could be copies.
     NotProven,
-    /// Nothing is wrong, but a key is of a kind that this program does not know.
+    /// Nothing is wrong, but a key is of a kind that this program does not know, or the device does
+    /// not hold its issuer's certificate.
     NotJudged,
     /// A signature, a role, a root or a proof is wrong, or the key that was asked for is not attested.
     Refuted,
@@ -191,7 +192,7 @@ fn look(card: &mut Card, which: Which, today: Date) -> Result<Attestation, CardE
     let verdict = verdict(root, &certificates, &possession, &keys, asked);
     Ok(Attestation {
         place,
-        serial: serial(&device.holder),
+        serial: device.serial(),
         certificates,
         root,
         possession,
@@ -210,7 +211,10 @@ fn verdict(
 ) -> Verdict {
     let chain_holds = certificates
         .iter()
-        .all(|certificate| certificate.signature && certificate.in_place);
+        .all(|certificate| certificate.signature != Some(false) && certificate.in_place);
+    let issuer_is_absent = certificates
+        .iter()
+        .any(|certificate| certificate.signature.is_none());
     let keys_hold = keys.iter().all(|key| match key.origin {
         Origin::MadeHere | Origin::NotJudged(_) => true,
         Origin::NotAttested(_) => !asked,
@@ -220,9 +224,11 @@ fn verdict(
         .iter()
         .any(|key| matches!(key.origin, Origin::NotJudged(_)));
     match (root, possession) {
-        (None, _) | (_, Possession::Disproved(_)) => Verdict::Refuted,
+        (_, Possession::Disproved(_)) => Verdict::Refuted,
+        (None, _) if !issuer_is_absent => Verdict::Refuted,
         _ if !chain_holds || !keys_hold => Verdict::Refuted,
         _ if !judged => Verdict::NotJudged,
+        (None, _) => Verdict::NotJudged,
         (_, Possession::NotProven(_)) => Verdict::NotProven,
         (Some(Worth::Production), _) => Verdict::Genuine,
         (Some(Worth::Test | Worth::Virtual), _) => Verdict::WithoutValue,
@@ -240,26 +246,36 @@ fn judge_chain(
     for (number, certificate) in chain.iter().enumerate() {
         let issuer = chain.get(number + 1);
         let signature = match issuer {
-            Some(issuer) => {
-                certificate.authority == issuer.holder && certificate.is_signed_by(&issuer.key)
-            }
+            Some(issuer) => Some(
+                certificate.authority == issuer.holder && certificate.is_signed_by(&issuer.key),
+            ),
             None => match Root::by_name(&certificate.authority) {
                 Some(root) if certificate.is_signed_by(&root.key()) => {
                     worth = Some(root.worth);
-                    true
+                    Some(true)
                 }
-                Some(_) => false,
-                None => {
-                    let root = text(&certificate.authority);
+                Some(_) => Some(false),
+                None if number == 0 => {
                     findings.push(format!(
-                        "the chain ends at {root}, a root that nobody knows here"
+                        "{} signed the device's certificate and is not on the device, as on old ones: \
+                         who vouches for it cannot be told here",
+                        text(&certificate.authority)
                     ));
-                    false
+                    None
+                }
+                None => {
+                    findings.push(format!(
+                        "the chain ends at {}, a root that nobody knows here",
+                        text(&certificate.authority)
+                    ));
+                    Some(false)
                 }
             },
         };
         let (holder, authority) = (text(&certificate.holder), text(&certificate.authority));
-        if !signature && (issuer.is_some() || Root::by_name(&certificate.authority).is_some()) {
+        if signature == Some(false)
+            && (issuer.is_some() || Root::by_name(&certificate.authority).is_some())
+        {
             findings.push(format!(
                 "{authority} did not sign the certificate of {holder}"
             ));
@@ -301,7 +317,9 @@ fn judge_chain(
         });
     }
     // Below a broken link the root says nothing about the device.
-    let whole = certificates.iter().all(|certificate| certificate.signature);
+    let whole = certificates
+        .iter()
+        .all(|certificate| certificate.signature == Some(true));
     (certificates, worth.filter(|_| whole))
 }
 
@@ -373,13 +391,6 @@ pub fn judge_key(card: &mut Card, id: u8, device: &Certificate) -> Result<Key, C
     })
 }
 
-/// A name without its five-digit sequence number.
-fn serial(holder: &[u8]) -> String {
-    let name = text(holder);
-    let shown = name.chars().count().saturating_sub(5);
-    name.chars().take(shown).collect()
-}
-
 /// A name for people: control characters are shown, not sent to the terminal.
 fn text(name: &[u8]) -> String {
     name.escape_ascii().to_string()
@@ -394,11 +405,7 @@ impl Attestation {
         lines.push(format!("Root        {root}"));
         for (number, certificate) in self.certificates.iter().enumerate() {
             let title = if number == 0 { "Chain" } else { "" };
-            let signature = if certificate.signature {
-                "verified"
-            } else {
-                "DOES NOT VERIFY"
-            };
+            let signature = certificate.signature_in_words();
             let role = match (certificate.in_place, certificate.role) {
                 (true, _) => String::new(),
                 (false, Some(role)) => format!("; ROLE {}", role.to_uppercase()),
@@ -427,6 +434,18 @@ impl Attestation {
             lines.extend(self.findings.iter().map(|finding| format!("  - {finding}")));
         }
         lines.join("\n")
+    }
+}
+
+impl Certified {
+    /// What its signature is worth, in words.
+    #[must_use]
+    pub fn signature_in_words(&self) -> &'static str {
+        match self.signature {
+            Some(true) => "verified",
+            Some(false) => "DOES NOT VERIFY",
+            None => "not verified, as its issuer's certificate is not there",
+        }
     }
 }
 
@@ -473,7 +492,7 @@ impl Verdict {
             Self::Genuine => "genuine",
             Self::WithoutValue => "holds together, below a root that vouches for nothing",
             Self::NotProven => "not proven: this could be a copy of a device's certificates",
-            Self::NotJudged => "cannot be judged here: a key is of an unknown kind",
+            Self::NotJudged => "cannot be judged here, see the findings",
             Self::Refuted => "REFUTED",
         }
     }

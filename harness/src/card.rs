@@ -7,7 +7,7 @@ pub mod domain;
 
 use self::command::{Command, Expect, StatusWord};
 use self::conditions::Conditions;
-use self::cvc::{Chain, Kind, Request};
+use self::cvc::{Certificate, Chain, Kind, Request};
 use self::domain::DomainStatus;
 use crate::der::{Malformed, Reader};
 use crate::dkek::Dkek;
@@ -373,8 +373,18 @@ impl Card {
     /// # Errors
     /// [`CardError`].
     pub fn chain(&mut self) -> Result<Chain, CardError> {
+        let chain = self.certificates().map(Chain::of)?;
+        read("READ BINARY", chain.map_err(Malformed::from))
+    }
+
+    /// The card's own device certificate, which every device has, and those above it.
+    ///
+    /// # Errors
+    /// [`CardError`].
+    pub fn certificates(&mut self) -> Result<(Certificate, Vec<Certificate>), CardError> {
         let file = self.read(DEVICE_CERTIFICATES)?;
-        read("READ BINARY", Chain::parse(&file).map_err(Malformed::from))
+        let certificates = Certificate::of_device(&file);
+        read("READ BINARY", certificates.map_err(Malformed::from))
     }
 
     /// Makes the card verify another device's certificates and selects that device's key.

@@ -41,7 +41,8 @@ Exit codes:
  21  an attestation is refuted: a signature, root or proof is wrong
  22  a device did not prove that it has its key
  23  an attestation holds, below a root that vouches for nothing
- 24  an attestation meets a key of a kind that is not known here";
+ 24  an attestation meets a key of a kind that is not known here, or an old device that does not
+     hold its issuer's certificate";
 
 /// Conformance scenarios, drills and key-material tools for the SmartCard-HSM / Nitrokey HSM 2.
 ///

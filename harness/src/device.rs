@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::apdu::apdu;
-use crate::card::cvc::Chain;
+use crate::card::cvc::Certificate;
 use crate::der::Reader;
 use crate::suite::hand::AID;
 use crate::transport::{Target, TransportError};
@@ -45,10 +45,11 @@ pub enum Unknown {
 }
 
 /// Asks a card who it is: resets it, selects the applet, reads its certificates. Changes nothing.
+/// Gives the content of EF 2F02 as well.
 ///
 /// # Errors
 /// [`Unknown`].
-pub fn identify(card: &mut dyn Target) -> Result<(Identity, Chain), Unknown> {
+pub fn identify(card: &mut dyn Target) -> Result<(Identity, Vec<u8>), Unknown> {
     let place = card.describe();
     let other = |what: String| Unknown::OtherCard {
         place: place.clone(),
@@ -69,26 +70,27 @@ pub fn identify(card: &mut dyn Target) -> Result<(Identity, Chain), Unknown> {
     let read = apdu(0x00b1_2f02).data([0x54, 2, 0, 0]).all();
     let file = ask(card, &read.bytes())?;
     let file = file.map_err(|status| other(format!("it answers {status:04X} to its EF 2F02")))?;
-    let chain = Chain::parse(&file).map_err(|error| other(format!("its EF 2F02: {error}")))?;
+    let (device, above) =
+        Certificate::of_device(&file).map_err(|error| other(format!("its EF 2F02: {error}")))?;
     let identity = Identity {
         place: place.clone(),
         atr: hex::encode_upper(card.atr()),
-        serial: chain.serial(),
+        serial: device.serial(),
         version: format!("{major}.{minor}"),
         options,
         platform,
-        is_virtual: is_virtual(&chain),
+        is_virtual: above.last().is_some_and(is_virtual),
     };
-    Ok((identity, chain))
+    Ok((identity, file))
 }
 
-/// True when the device hangs below the root of all virtual cards, whose private key everybody has
-/// and below which no genuine device was made.
+/// True when the issuer of a device hangs below the root of all virtual cards, whose private key
+/// everybody has and below which no genuine device was made.
 #[must_use]
-pub fn is_virtual(chain: &Chain) -> bool {
+pub fn is_virtual(issuer: &Certificate) -> bool {
     let root = hsm2_emulator::identity::root_public_key();
-    chain.issuer.authority == hsm2_emulator::identity::ROOT_NAME
-        && chain.issuer.is_signed_by(&PublicKey::device(root.point))
+    issuer.authority == hsm2_emulator::identity::ROOT_NAME
+        && issuer.is_signed_by(&PublicKey::device(root.point))
 }
 
 /// Data of an answer with 9000 or 6282, or the status word of another.

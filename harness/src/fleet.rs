@@ -188,7 +188,7 @@ fn whole(
         None => false,
     };
     if logged_in {
-        let chain = hand.chain()?;
+        let device = hand.device()?;
         let mut work = Work { hand, tell, left };
         let with_keys = measure::with_keys(&mut work, depth.rsa)?;
         measured.extend(with_keys.measures);
@@ -204,7 +204,7 @@ fn whole(
         });
         // Last, since what is too long can upset a reader.
         (work.tell)("sizes");
-        limits.extend(limits::with_keys(&mut work, &chain, free_memory)?);
+        limits.extend(limits::with_keys(&mut work, &device, free_memory)?);
     } else {
         let why = if depth.test_keys {
             "test keys need the right user PIN, see --pin-file"

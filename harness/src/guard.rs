@@ -28,7 +28,6 @@ use std::collections::BTreeSet;
 use self::demand::Demand;
 use self::tries::Tries;
 use crate::apdu::apdu;
-use crate::card::cvc::Chain;
 use crate::device::{self, Identity, Unknown};
 use crate::scenario::Effect;
 use crate::secret::Secret;
@@ -101,7 +100,7 @@ pub struct Guard {
     kind: Kind,
     /// Answer to reset and certificates of the card that was admitted, where another card can take
     /// its place.
-    known: Option<Box<(Identity, Chain)>>,
+    known: Option<Box<(Identity, Vec<u8>)>>,
 }
 
 #[derive(Debug)]
@@ -131,9 +130,9 @@ impl Guard {
     /// # Errors
     /// [`Denied`].
     pub fn admit(card: &mut dyn Target, consent: &Consent) -> Result<(Self, Identity), Denied> {
-        let (mut identity, chain) = device::identify(card)?;
+        let (mut identity, certificates) = device::identify(card)?;
         identity.is_virtual &= !consent.rehearsal;
-        let known = Some(Box::new((identity.clone(), chain)));
+        let known = Some(Box::new((identity.clone(), certificates)));
         if identity.is_virtual {
             let kind = Kind::Virtual;
             return Ok((Self { kind, known }, identity));
@@ -183,9 +182,9 @@ impl Guard {
         let Some(known) = &self.known else {
             return Ok(());
         };
-        let (before, chain) = &**known;
+        let (before, certificates) = &**known;
         let now = match device::identify(card) {
-            Ok((now, same)) if now.atr == before.atr && same == *chain => return Ok(()),
+            Ok((now, same)) if now.atr == before.atr && same == *certificates => return Ok(()),
             Ok((now, _)) => format!("{} with ATR {}", now.serial, now.atr),
             Err(Unknown::Transport(error)) => return Err(error),
             Err(Unknown::OtherCard { what, .. }) => format!("no SmartCard-HSM ({what})"),

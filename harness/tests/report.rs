@@ -22,7 +22,7 @@ use hsm2_emulator::store::{Change, EphemeralStore, RecordName, RecordValue, Stor
 use hsm2_harness::apdu::apdu;
 use serde_json::Value;
 
-use altered::Altered;
+use altered::{Altered, own_certificate_alone, reads_certificates};
 use program::{Said, harness, run, run_on_card, said};
 
 const PIN: &str = "975310";
@@ -84,6 +84,8 @@ struct Flaws {
     pulled_at: Option<u8>,
     /// Its certificate is not one of the virtual root's.
     foreign: bool,
+    /// Its EF 2F02 ends after its own certificate.
+    alone: bool,
 }
 
 /// A report on the owner's card: what the program said, and what the card kept before.
@@ -111,10 +113,13 @@ fn report_on(
                     stopper.stop();
                 }
                 let mut response = card.transmit(command);
-                if flaws.foreign && command.starts_with(&[0x00, 0xb1, 0x2f, 0x02]) {
+                if flaws.foreign && reads_certificates(command) {
                     // The last byte of the issuer's signature.
                     let at = response.len() - 3;
                     response[at] ^= 1;
+                }
+                if flaws.alone {
+                    own_certificate_alone(command, &mut response);
                 }
                 response
             },
@@ -345,6 +350,27 @@ fn a_device_whose_pin_was_mistyped_keeps_its_tries() {
     let line = "- user PIN: left out: the PIN was not presented: ";
     assert!(said.out.contains(line), "{}", said.out);
     assert_eq!((memory.content(), memory.writes()), (before, 0));
+}
+
+/// Nobody can be asked who vouches for it, and everything else is looked at and measured.
+#[test]
+fn an_old_device_holds_its_own_certificate_alone() {
+    let memory = Memory::default();
+    let alone = |_: &mut Card, flaws: &mut Flaws| flaws.alone = true;
+    let words = "--allow creates --serial ZZOWNED";
+    let (said, before) = report_on(&memory, words, Some(PIN), alone);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    for line in [
+        "by ZZVIRTISSU00001: not verified, as its issuer's certificate is not there",
+        "- Verdict: cannot be judged here",
+        "- FINDING: ZZVIRTISSU00001 signed the device's certificate and is not on the device",
+        "| EC secp256r1: sign | 20 |",
+        "## Sizes",
+    ] {
+        assert!(said.out.contains(line), "{line}: {}", said.out);
+    }
+    assert!(!said.out.contains("BAD"), "{}", said.out);
+    assert_eq!(memory.content(), before);
 }
 
 /// On a device that somebody uses the guard lets all of it through, and nothing is left.

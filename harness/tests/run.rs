@@ -10,6 +10,7 @@ mod program;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
@@ -17,8 +18,9 @@ use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
+use hsm2_emulator::transport::Stopper;
 
-use altered::Altered;
+use altered::{Altered, own_certificate_alone};
 use program::{Said, harness, run, run_on_card, said};
 
 fn write(directory: &Path, name: &str, text: &str) -> String {
@@ -316,30 +318,41 @@ fn without_pcsc_a_reader_is_refused_with_the_way_to_build_it() {
 /// Runs the suite behind vpcd's protocol on a card that answers some commands and then is pulled out,
 /// or on one of another kind.
 fn run_on(mut answers: usize, foreign: bool) -> Said {
-    run_on_card(harness("run --target vpcd:127.0.0.1:0"), |stopper| {
+    run_altered("", |stopper| {
+        let mut stopper = Some(stopper);
+        move |card: &mut Card, command: &[u8]| {
+            if foreign {
+                return vec![0x6a, 0x82];
+            }
+            match answers.checked_sub(1) {
+                Some(left) => answers = left,
+                None => {
+                    if let Some(stopper) = stopper.take() {
+                        stopper.stop();
+                    }
+                }
+            }
+            card.transmit(command)
+        }
+    })
+}
+
+/// Runs scenarios behind vpcd's protocol on a card whose commands go through this.
+fn run_altered<F>(words: &str, transmit: impl FnOnce(Arc<Stopper>) -> F) -> Said
+where
+    F: FnMut(&mut Card, &[u8]) -> Vec<u8> + Send + 'static,
+{
+    let command = harness(&format!("run --target vpcd:127.0.0.1:0 {words}"));
+    run_on_card(command, |stopper| {
         let card = Card::personalise(
             &NITROKEY_HSM2,
             &Serial::new("ODD").unwrap(),
             Box::new(EphemeralStore::default()),
             Box::new(CardRng::from_seed([1; 32])),
         );
-        let mut stopper = Some(stopper);
         Altered {
             card: card.unwrap(),
-            transmit: move |card: &mut Card, command: &[u8]| {
-                if foreign {
-                    return vec![0x6a, 0x82];
-                }
-                match answers.checked_sub(1) {
-                    Some(left) => answers = left,
-                    None => {
-                        if let Some(stopper) = stopper.take() {
-                            stopper.stop();
-                        }
-                    }
-                }
-                card.transmit(command)
-            },
+            transmit: transmit(stopper),
         }
     })
 }
@@ -353,6 +366,26 @@ fn a_card_that_is_pulled_out_ends_the_run_and_is_no_skip() {
     assert!(said.out.contains(" not run"), "{}", said.out);
     assert!(said.out.contains("- not reached"), "{}", said.out);
     assert!(said.err.contains("the card was removed"), "{}", said.err);
+}
+
+/// What needs the issuer's certificate is left out with the reason; the rest goes as ever.
+#[test]
+fn an_old_device_holds_its_own_certificate_alone() {
+    let run_one = |id: &str| {
+        run_altered(&format!("--only {id}"), |_| {
+            |card: &mut Card, command: &[u8]| {
+                let mut response = card.transmit(command);
+                own_certificate_alone(command, &mut response);
+                response
+            }
+        })
+    };
+    let said = run_one("channel.agreement.card_proves_its_device_key");
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let said = run_one("identify.certificates.chain_verifies");
+    assert_eq!(said.code, Some(16), "{}{}", said.out, said.err);
+    let why = "skipped 1: the device holds its own certificate and not its issuer's";
+    assert!(said.out.contains(why), "{}", said.out);
 }
 
 #[test]

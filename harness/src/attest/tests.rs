@@ -112,7 +112,7 @@ fn a_virtual_card_holds_together_and_says_what_it_is_worth() {
         found
             .certificates
             .iter()
-            .all(|one| one.signature && one.in_time)
+            .all(|one| one.signature == Some(true) && one.in_time)
     );
     let kinds: Vec<_> = found
         .keys
@@ -371,7 +371,7 @@ fn a_genuine_devices_certificates_and_requests_verify_up_to_the_vendors_root() {
         found
             .certificates
             .iter()
-            .all(|one| one.signature && !one.in_time)
+            .all(|one| one.signature == Some(true) && !one.in_time)
     );
 }
 

@@ -169,6 +169,33 @@ impl Certificate {
         Ok(certificates)
     }
 
+    /// Reads the content of EF 2F02: the device's certificate, then its issuer's. Old devices hold
+    /// their own alone (vendor's Java card service and script library).
+    ///
+    /// # Errors
+    /// [`Flaw`], also when a certificate is not signed by the next one's key.
+    pub fn of_device(file: &[u8]) -> Result<(Self, Vec<Self>), Flaw> {
+        let mut all = Self::parse_all(file)?.into_iter();
+        let device = all
+            .next()
+            .ok_or_else(|| Flaw::malformed(0, "it holds no certificate"))?;
+        let above: Vec<_> = all.collect();
+        for (one, issuer) in std::iter::once(&device).chain(&above).zip(&above) {
+            if !one.is_signed_by(&issuer.key) {
+                return Err(Flaw::malformed(0, "the issuer did not sign the device's"));
+            }
+        }
+        Ok((device, above))
+    }
+
+    /// Serial of a device as people see it: its name without the five-digit sequence number.
+    /// Control characters are shown, not sent to the terminal.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        let (serial, _number) = self.holder.split_at(self.holder.len().saturating_sub(5));
+        serial.escape_ascii().to_string()
+    }
+
     /// True when the key made the signature of this certificate.
     #[must_use]
     pub fn is_signed_by(&self, key: &PublicKey) -> bool {
@@ -220,21 +247,24 @@ impl Chain {
     /// [`Flaw`], also when it does not hold two certificates of which the second's key signed the
     /// first.
     pub fn parse(file: &[u8]) -> Result<Self, Flaw> {
-        let certificates = <[Certificate; 2]>::try_from(Certificate::parse_all(file)?);
-        let [device, issuer] = certificates
-            .map_err(|all| Flaw::malformed(0, format!("{} certificates, not two", all.len())))?;
-        if !device.is_signed_by(&issuer.key) {
-            return Err(Flaw::malformed(0, "the issuer did not sign the device's"));
-        }
+        Self::of(Certificate::of_device(file)?)
+    }
+
+    /// Makes sure that there is one certificate above the device's.
+    ///
+    /// # Errors
+    /// [`Flaw`].
+    pub fn of((device, above): (Certificate, Vec<Certificate>)) -> Result<Self, Flaw> {
+        let [issuer] = <[Certificate; 1]>::try_from(above).map_err(|above| {
+            Flaw::malformed(0, format!("{} certificates, not two", 1 + above.len()))
+        })?;
         Ok(Self { device, issuer })
     }
 
-    /// Serial as people see it: the device's name without its five-digit sequence number.
+    /// Serial as people see it.
     #[must_use]
     pub fn serial(&self) -> String {
-        let name = String::from_utf8_lossy(&self.device.holder).into_owned();
-        let shown = name.chars().count().saturating_sub(5);
-        name.chars().take(shown).collect()
+        self.device.serial()
     }
 }
 

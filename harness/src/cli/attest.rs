@@ -57,7 +57,7 @@ impl Attest {
                 Exit::NotProven,
                 "the device did not prove that it has its key",
             ),
-            Verdict::NotJudged => (Exit::NotJudged, "a key cannot be judged here"),
+            Verdict::NotJudged => (Exit::NotJudged, "a key or the issuer cannot be judged here"),
             Verdict::WithoutValue => (Exit::WithoutValue, "the root vouches for nothing"),
         };
         Err(Failure::new(exit, message))

@@ -77,7 +77,7 @@ pub(super) fn admit(card: &mut Card, consent: &Consent) -> Result<(Chain, [u8; 8
     };
     card.select().map_err(unknown)?;
     let chain = card.chain().map_err(unknown)?;
-    if is_virtual(&chain) {
+    if is_virtual(&chain.issuer) {
         return Ok((chain, consent.so_pin.unwrap_or(DRILL_SO_PIN)));
     }
     let serial = chain.serial();

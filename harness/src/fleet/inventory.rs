@@ -32,7 +32,7 @@ pub struct Item {
 }
 
 pub(super) fn take(hand: &mut Hand) -> Result<Inventory, Stop> {
-    let device = hand.chain()?.device;
+    let device = hand.device()?;
     let files = hand.objects()?;
     let mut items = Vec::new();
     for file in &files {

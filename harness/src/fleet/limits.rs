@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::work::Work;
 use crate::apdu::{Apdu, apdu};
 use crate::card::command::StatusWord;
-use crate::card::cvc::{Chain, Kind, Request, object};
+use crate::card::cvc::{Certificate, Kind, Request, object};
 use crate::judge::{self, Hash, Public};
 use crate::suite::bench::Stop;
 use crate::suite::hand::Hand;
@@ -97,25 +97,24 @@ pub(super) fn challenge(hand: &mut Hand) -> Result<Limit, Stop> {
 /// What needs test keys and a test file.
 pub(super) fn with_keys(
     work: &mut Work<'_>,
-    chain: &Chain,
+    device: &Certificate,
     free_memory: Option<u32>,
 ) -> Result<Vec<Limit>, Stop> {
     let mut limits = file(work, free_memory)?;
     limits.extend(cipher(work)?);
-    limits.extend(message(work, chain)?);
+    limits.extend(message(work, device)?);
     Ok(limits)
 }
 
 /// The longest message that is signed with a hash made on the card. The signature must verify over
 /// the whole of it: a reader that cuts commands shortens the message in silence.
-fn message(work: &mut Work<'_>, chain: &Chain) -> Result<Option<Limit>, Stop> {
+fn message(work: &mut Work<'_>, device: &Certificate) -> Result<Option<Limit>, Stop> {
     work.with_test_key(|work, key| {
         let answer = work.generate(key, Kind::P256)?;
         if answer.status != 0x9000 {
             return Ok(None);
         }
-        let request =
-            Request::parse(&answer.data, &chain.device).map_err(crate::der::Malformed::from)?;
+        let request = Request::parse(&answer.data, device).map_err(crate::der::Malformed::from)?;
         let Public::Ec(curve, public) = &request.request.key.numbers else {
             return Ok(None);
         };

@@ -127,7 +127,12 @@ fn the_vendors_root_is_known_and_a_copy_of_certificates_is_refuted() {
     assert!(!report.device.is_virtual);
     let vouched = &report.vouched;
     assert_eq!(vouched.root, Some(Worth::Production));
-    assert!(vouched.certificates.iter().all(|one| one.signature));
+    assert!(
+        vouched
+            .certificates
+            .iter()
+            .all(|one| one.signature == Some(true))
+    );
     assert!(matches!(vouched.possession, Possession::Disproved(_)));
     assert_eq!(vouched.verdict, Verdict::Refuted);
     let text = markdown(&report);

@@ -108,11 +108,7 @@ fn certificates(out: &mut String, report: &DeviceReport) {
     let vouched = &report.vouched;
     let _ = writeln!(out, "\n## Certificates\n");
     for certificate in &vouched.certificates {
-        let signature = if certificate.signature {
-            "verified"
-        } else {
-            "DOES NOT VERIFY"
-        };
+        let signature = certificate.signature_in_words();
         let unknown = || "unknown".to_string();
         let left = match certificate.days_left {
             Some(days) if days < 0 => format!(", EXPIRED {} days ago", -days),

@@ -28,8 +28,8 @@ fn authenticate(point: &[u8]) -> crate::apdu::Apdu {
 
 /// Opens a channel; the card's token must be right. Gives the channel and the card's nonce.
 fn agree(t: &mut Bench) -> Result<(Channel, Vec<u8>), Stop> {
-    let chain = t.chain()?;
-    let device = chain.device.key.point().unwrap_or_default();
+    let certificate = t.device()?;
+    let device = certificate.key.point().unwrap_or_default();
     let private = t.dice.bytes(31);
     t.refused(protocol(&CHANNEL_PROTOCOL), 0x9000)?;
     let answer = t.ok(authenticate(&channel_point(&private)?))?;

@@ -123,7 +123,7 @@ pub(super) fn add(list: &mut List) {
 
 /// Makes a key, lets the judge look at its request, and gives its public key.
 fn made(t: &mut Bench, key: u8, template: &[u8]) -> Result<Public, Stop> {
-    let device = t.chain()?.device;
+    let device = t.device()?;
     let answer = t.ok(generate(key, &request_for(template, &[])))?;
     let made = judge::request(&answer, &device)?;
     t.same("the holder's name", HOLDER, &made.holder)?;
@@ -237,7 +237,7 @@ fn schemes(list: &mut List) {
             } else {
                 template(&oid, [&p, &a, &b, &g, &n], 1)
             };
-            let device = t.chain()?.device;
+            let device = t.device()?;
             let answer = t.ok(generate(key, &request_for(&template, &[])))?;
             // The judge verifies with the algorithm that the request names.
             let made = judge::request(&answer, &device)?;

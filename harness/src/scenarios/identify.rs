@@ -92,7 +92,7 @@ pub(super) fn add(list: &mut List) {
     .source("recorded and verified on firmware 3.x and 4.1")
     .run(|t| {
         let chain = t.chain()?;
-        let holder = String::from_utf8_lossy(&chain.device.holder).into_owned();
+        let holder = chain.device.holder.escape_ascii().to_string();
         t.check(
             holder.len() >= 8,
             "a holder's name of eight characters, as OpenSC wants it",

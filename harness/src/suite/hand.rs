@@ -6,7 +6,8 @@ use super::bench::{Answer, Stop};
 use super::wire::{Exchange, Log, Wire};
 use crate::apdu::{Apdu, Bytes, apdu};
 use crate::card::Card;
-use crate::card::cvc::Chain;
+use crate::card::cvc::{Certificate, Chain};
+use crate::der::Malformed;
 use crate::guard::Guard;
 use crate::secret::Secret;
 use crate::transport::{Target, TransportError};
@@ -239,12 +240,25 @@ impl Hand {
             .ok_or_else(|| Stop::Skip("no key number is free".into()))
     }
 
-    /// The device's certificates, EF 2F02.
+    /// The device's own certificate.
     ///
     /// # Errors
     /// [`Stop`].
+    pub fn device(&mut self) -> Result<Certificate, Stop> {
+        Ok(self.card.certificates()?.0)
+    }
+
+    /// The device's certificate and its issuer's, EF 2F02.
+    ///
+    /// # Errors
+    /// [`Stop`]; [`Stop::Skip`] for an old device, which has its own alone.
     pub fn chain(&mut self) -> Result<Chain, Stop> {
-        Ok(self.card.chain()?)
+        let certificates = self.card.certificates()?;
+        if certificates.1.is_empty() {
+            let why = "the device holds its own certificate and not its issuer's, as old ones do";
+            return Err(Stop::Skip(why.into()));
+        }
+        Ok(Chain::of(certificates).map_err(Malformed::from)?)
     }
 
     /// Deletes a file or key.

@@ -9,6 +9,22 @@ pub(crate) struct Altered<F> {
     pub(crate) transmit: F,
 }
 
+/// Whether it reads EF 2F02.
+pub(crate) fn reads_certificates(command: &[u8]) -> bool {
+    command.starts_with(&[0x00, 0xb1, 0x2f, 0x02])
+}
+
+/// Cuts EF 2F02 after the device's own certificate, as old devices have it.
+pub(crate) fn own_certificate_alone(command: &[u8], response: &mut Vec<u8>) {
+    // 7F21 81 and the length of the rest, which is a byte.
+    if reads_certificates(command)
+        && let [0x7f, 0x21, 0x81, rest, ..] = *response.as_slice()
+    {
+        let end = response.len() - 2;
+        response.drain((4 + usize::from(rest)).min(end)..end);
+    }
+}
+
 impl<F: FnMut(&mut Card, &[u8]) -> Vec<u8> + Send> VirtualCard for Altered<F> {
     fn atr(&self) -> &[u8] {
         self.card.atr()

@@ -28,16 +28,19 @@ fn device_key() -> EcPrivateKey {
     key("test device")
 }
 
+fn key_of(name: &[u8]) -> EcPrivateKey {
+    match name {
+        DEVICE => device_key(),
+        ISSUER => key("virtual HSM2 device issuer, a key that everybody has"),
+        _ => key("virtual HSM2 root, a key that everybody has"),
+    }
+}
+
 /// Who certifies, whom, as what.
 type Link = (&'static [u8], &'static [u8], Role);
 
 /// A chain of certificates with right signatures.
 fn chain(links: &[Link]) -> Vec<u8> {
-    let key_of = |name: &[u8]| match name {
-        DEVICE => device_key(),
-        ISSUER => key("virtual HSM2 device issuer, a key that everybody has"),
-        _ => key("virtual HSM2 root, a key that everybody has"),
-    };
     let mut rng = CardRng::from_seed([5; 32]);
     let certificates = links.iter().map(|(authority, holder, role)| {
         let fields = CertificateFields {
@@ -83,6 +86,28 @@ fn judged(request: &[u8], signer: &EcPrivateKey) -> (Attestation, Origin) {
     let mut found = attest(&mut card, Some(1), today()).unwrap();
     let origin = found.keys.remove(0).origin;
     (found, origin)
+}
+
+/// As old devices are: who signed their certificate nobody can ask.
+#[test]
+fn a_device_without_its_issuers_certificate_is_not_judged_and_its_keys_are() {
+    let own = chain(&[(ISSUER, DEVICE, Role::Device)]);
+    let mut rng = CardRng::from_seed([7; 32]);
+    let request = request([2, 3]);
+    for (signer, expected) in [
+        (device_key(), Verdict::NotJudged),
+        (key_of(ISSUER), Verdict::Refuted),
+    ] {
+        let file = cvc::authenticate(&request, DEVICE, &signer, &mut rng).unwrap();
+        let files = vec![(0x2f02, own.clone()), (0xce01, file)];
+        let mut card = Card::new(Box::new(Recorded(files)));
+        let found = attest(&mut card, Some(1), today()).unwrap();
+        assert_eq!(found.verdict, expected, "{:?}", found.findings);
+        assert_eq!(found.certificates[0].signature, None);
+        assert_eq!((found.certificates.len(), found.root), (1, None));
+        let made = found.keys[0].origin == Origin::MadeHere;
+        assert_eq!(made, expected == Verdict::NotJudged);
+    }
 }
 
 fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
@@ -140,7 +165,12 @@ fn every_certificate_states_the_role_of_its_place() {
     let verdict = |links: &[Link]| {
         let mut card = Card::new(Box::new(Recorded(vec![(0x2f02, chain(links))])));
         let found = attest(&mut card, None, today()).unwrap();
-        assert!(found.certificates.iter().all(|one| one.signature));
+        assert!(
+            found
+                .certificates
+                .iter()
+                .all(|one| one.signature == Some(true))
+        );
         let places: Vec<_> = found.certificates.iter().map(|one| one.in_place).collect();
         (found.verdict, places, found.findings.join("\n"))
     };

@@ -131,7 +131,7 @@ impl Cards {
                 .into_iter()
                 .map(|name| {
                     let mut hand = stock.honest_card(name, Start::AsFound)?;
-                    let serial = hand.chain()?.serial();
+                    let serial = hand.device()?.serial();
                     Ok(survey(name, &serial, &mut hand)?)
                 })
                 .collect(),
@@ -202,7 +202,10 @@ impl Cards {
             hand.select()?;
             Ok(hand.chain()?.issuer.authority)
         };
-        let roots = [root(b)?, root(a)?];
+        let roots = match (root(b), root(a)) {
+            (Err(Stop::Skip(why)), _) | (_, Err(Stop::Skip(why))) => return Ok(Some(why)),
+            (of_b, of_a) => [of_b?, of_a?],
+        };
         for ((name, hand), root) in [("first", a), ("second", b)].into_iter().zip(roots) {
             let select = apdu(0x0022_81b6).data(object(0x83, &[&root]));
             if hand.send(select)?.status != 0x9000 {
