@@ -31,6 +31,7 @@ pub mod secret;
 mod secure_messaging;
 mod session;
 mod session_pin;
+pub mod signals;
 pub mod snapshot;
 pub mod status;
 pub mod store;

@@ -18,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::interrupt::Interrupt;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for a run: every scenario that ran is as it must be
@@ -38,6 +40,8 @@ Exit codes:
  15  the card in the reader is no SmartCard-HSM, or another one than before
  16  no scenario ran
  17  the connection to the card or the harness itself is at fault
+ 18  a signal ended a run or report, and the card was left as it was; a second signal
+     ends it at once, with 130
  21  an attestation is refuted: a signature, root or proof is wrong
  22  a device did not prove that it has its key
  23  an attestation holds, below a root that vouches for nothing
@@ -99,6 +103,7 @@ enum Exit {
     OtherCard = 15,
     NothingRan = 16,
     Fault = 17,
+    Interrupted = 18,
     Refuted = 21,
     NotProven = 22,
     WithoutValue = 23,
@@ -137,6 +142,14 @@ pub fn run() -> ExitCode {
             eprintln!("error: {}", failure.message);
             ExitCode::from(failure.exit as u8)
         }
+    }
+}
+
+/// Lets work on a card end after this step once somebody stops the program.
+fn listen(interrupt: &Interrupt, step: &'static str) {
+    let tell = move || eprintln!("stopping after {step}; a second signal stops at once");
+    if let Err(error) = interrupt.listen(tell) {
+        eprintln!("a signal will end this program at once, as it cannot wait for one: {error}");
     }
 }
 

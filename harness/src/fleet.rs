@@ -23,6 +23,7 @@ use self::work::Work;
 use crate::apdu::apdu;
 use crate::attest::{self, Attestation, Certified, Date, Possession, Verdict, Worth};
 use crate::device::{self, Identity};
+use crate::interrupt::Interrupt;
 use crate::report::survey::{CardMap, left_before, survey};
 use crate::suite::bench::Stop;
 use crate::suite::hand::Hand;
@@ -140,9 +141,10 @@ pub fn report(
     identity: &Identity,
     depth: Depth,
     tell: &mut dyn FnMut(&str),
+    interrupt: &Interrupt,
 ) -> Result<DeviceReport, CutOff> {
     let mut left = Vec::new();
-    whole(hand, identity, depth, tell, &mut left).map_err(|stop| CutOff { stop, left })
+    whole(hand, identity, depth, tell, interrupt, &mut left).map_err(|stop| CutOff { stop, left })
 }
 
 fn whole(
@@ -150,6 +152,7 @@ fn whole(
     identity: &Identity,
     depth: Depth,
     tell: &mut dyn FnMut(&str),
+    interrupt: &Interrupt,
     left: &mut Vec<String>,
 ) -> Result<DeviceReport, Stop> {
     tell("certificates");
@@ -189,7 +192,12 @@ fn whole(
     };
     if logged_in {
         let device = hand.device()?;
-        let mut work = Work { hand, tell, left };
+        let mut work = Work {
+            hand,
+            tell,
+            interrupt,
+            left,
+        };
         let with_keys = measure::with_keys(&mut work, depth.rsa)?;
         measured.extend(with_keys.measures);
         refused.extend(with_keys.refused);

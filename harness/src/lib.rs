@@ -30,6 +30,7 @@ pub mod drill;
 pub mod expect;
 pub mod fleet;
 pub mod guard;
+pub mod interrupt;
 pub mod judge;
 pub mod key;
 pub mod report;

@@ -115,6 +115,8 @@ pub enum Abort {
     NoReader,
     /// The reader is empty.
     NoCard,
+    /// Somebody stopped the program.
+    Interrupted,
     /// No answer that makes sense came, or the harness is at fault.
     Broken,
 }
@@ -129,6 +131,7 @@ impl Abort {
             TransportError::NoService(_) => Self::NoService,
             TransportError::NoReader { .. } => Self::NoReader,
             TransportError::NoCard(_) => Self::NoCard,
+            TransportError::Interrupted => Self::Interrupted,
             _ => Self::Broken,
         }
     }

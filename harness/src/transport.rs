@@ -86,6 +86,9 @@ pub enum TransportError {
     /// The guard never sends it to a device that somebody uses, whatever is allowed.
     #[error("the guard never sends this to a device: {0}")]
     Never(String),
+    /// Somebody stopped this program.
+    #[error("interrupted by a signal")]
+    Interrupted,
     /// Nothing came in time.
     #[error("{0}")]
     Timeout(String),

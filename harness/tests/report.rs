@@ -23,7 +23,7 @@ use hsm2_harness::apdu::apdu;
 use serde_json::Value;
 
 use altered::{Altered, own_certificate_alone, reads_certificates};
-use program::{Said, harness, run, run_on_card, said};
+use program::{Disturber, Said, harness, run, run_on_card, said};
 
 const PIN: &str = "975310";
 
@@ -80,8 +80,8 @@ fn owned(memory: &Memory) -> Card {
 /// What is wrong with the owner's card in its reader.
 #[derive(Default)]
 struct Flaws {
-    /// It is taken out of the reader soon after this instruction came.
-    pulled_at: Option<u8>,
+    /// What happens when this instruction comes for the first time.
+    disturbed_at: Option<(u8, fn(&Disturber))>,
     /// Its certificate is not one of the virtual root's.
     foreign: bool,
     /// Its EF 2F02 ends after its own certificate.
@@ -97,20 +97,20 @@ fn report_on(
 ) -> (Said, BTreeMap<RecordName, RecordValue>) {
     let mut before = BTreeMap::new();
     let command = report(&format!("--target vpcd:127.0.0.1:0 {words}"), pin);
-    let said = run_on_card(command, |stopper| {
+    let said = run_on_card(command, |disturber| {
         let mut card = owned(memory);
         let mut flaws = Flaws::default();
         how(&mut card, &mut flaws);
         before = memory.content();
         memory.0.lock().unwrap().1 = 0;
-        let mut stopper = Some(stopper);
         Altered {
             card,
             transmit: move |card: &mut Card, command: &[u8]| {
-                if command.get(1).copied() == flaws.pulled_at
-                    && let Some(stopper) = stopper.take()
+                if let Some((at, disturb)) = flaws.disturbed_at
+                    && command.get(1) == Some(&at)
                 {
-                    stopper.stop();
+                    disturb(&disturber);
+                    flaws.disturbed_at = None;
                 }
                 let mut response = card.transmit(command);
                 if flaws.foreign && reads_certificates(command) {
@@ -397,12 +397,34 @@ fn a_named_device_is_measured_behind_the_guard() {
     }
 }
 
+/// Ctrl-C while a test key is made: the key is deleted before the program ends.
+#[test]
+fn a_report_that_is_interrupted_leaves_nothing() {
+    for words in [
+        "--allow creates --serial ZZOWNED",
+        "--allow wipes --serial ZZOWNED --lose-keys 1",
+    ] {
+        let memory = Memory::default();
+        let (said, before) = report_on(&memory, words, Some(PIN), |_, flaws| {
+            flaws.foreign = true;
+            flaws.disturbed_at = Some((0x46, |it| it.signal("INT")));
+        });
+        assert_eq!(said.code, Some(18), "{words}: {}{}", said.out, said.err);
+        let told = "stopping after the test that runs";
+        assert!(said.err.contains(told), "{}", said.err);
+        let end = "error: interrupted by a signal\n";
+        assert!(said.err.ends_with(end), "{}", said.err);
+        assert!(memory.writes() > 0, "a key was made");
+        assert_eq!(memory.content(), before, "{words}");
+    }
+}
+
 #[test]
 fn a_card_that_is_pulled_out_leaves_its_test_objects_told() {
     let memory = Memory::default();
     let (said, before) = report_on(&memory, "--allow creates", Some(PIN), |_, flaws| {
         // At the first write to the test file. Some more may come before the reader notices.
-        flaws.pulled_at = Some(0xd7);
+        flaws.disturbed_at = Some((0xd7, Disturber::pull));
     });
     assert_eq!(said.code, Some(11), "{}{}", said.out, said.err);
     let told = "these may still be on the device: CFFE";

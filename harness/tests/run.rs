@@ -10,7 +10,6 @@ mod program;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hsm2_emulator::card::Card;
@@ -18,10 +17,9 @@ use hsm2_emulator::crypto::CardRng;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::EphemeralStore;
-use hsm2_emulator::transport::Stopper;
 
 use altered::{Altered, own_certificate_alone};
-use program::{Said, harness, run, run_on_card, said};
+use program::{Disturber, Said, harness, run, run_on_card, said};
 
 fn write(directory: &Path, name: &str, text: &str) -> String {
     let path = directory.join(name);
@@ -315,22 +313,14 @@ fn without_pcsc_a_reader_is_refused_with_the_way_to_build_it() {
     assert!(said.err.contains("--features pcsc"), "{}", said.err);
 }
 
-/// Runs the suite behind vpcd's protocol on a card that answers some commands and then is pulled out,
-/// or on one of another kind.
-fn run_on(mut answers: usize, foreign: bool) -> Said {
-    run_altered("", |stopper| {
-        let mut stopper = Some(stopper);
+/// Runs the suite behind vpcd's protocol on a card to which something is done after some commands.
+fn disturbed(after: usize, disturb: fn(&Disturber)) -> Said {
+    run_altered("", |disturber| {
+        let mut commands = 0;
         move |card: &mut Card, command: &[u8]| {
-            if foreign {
-                return vec![0x6a, 0x82];
-            }
-            match answers.checked_sub(1) {
-                Some(left) => answers = left,
-                None => {
-                    if let Some(stopper) = stopper.take() {
-                        stopper.stop();
-                    }
-                }
+            commands += 1;
+            if commands == after {
+                disturb(&disturber);
             }
             card.transmit(command)
         }
@@ -338,12 +328,12 @@ fn run_on(mut answers: usize, foreign: bool) -> Said {
 }
 
 /// Runs scenarios behind vpcd's protocol on a card whose commands go through this.
-fn run_altered<F>(words: &str, transmit: impl FnOnce(Arc<Stopper>) -> F) -> Said
+fn run_altered<F>(words: &str, transmit: impl FnOnce(Disturber) -> F) -> Said
 where
     F: FnMut(&mut Card, &[u8]) -> Vec<u8> + Send + 'static,
 {
     let command = harness(&format!("run --target vpcd:127.0.0.1:0 {words}"));
-    run_on_card(command, |stopper| {
+    run_on_card(command, |disturber| {
         let card = Card::personalise(
             &NITROKEY_HSM2,
             &Serial::new("ODD").unwrap(),
@@ -352,20 +342,54 @@ where
         );
         Altered {
             card: card.unwrap(),
-            transmit: transmit(stopper),
+            transmit: transmit(disturber),
         }
     })
 }
 
 #[test]
 fn a_card_that_is_pulled_out_ends_the_run_and_is_no_skip() {
-    let said = run_on(200, false);
+    let said = disturbed(200, Disturber::pull);
     assert_eq!(said.code, Some(11), "{}{}", said.out, said.err);
     assert!(said.out.contains("ABORTED"), "{}", said.out);
     // The scenarios that it did not come to are there, as such.
     assert!(said.out.contains(" not run"), "{}", said.out);
     assert!(said.out.contains("- not reached"), "{}", said.out);
     assert!(said.err.contains("the card was removed"), "{}", said.err);
+}
+
+#[test]
+fn a_signal_ends_the_run_after_its_scenario() {
+    for name in ["INT", "TERM", "HUP"] {
+        let disturb = match name {
+            "INT" => |it: &Disturber| it.signal("INT"),
+            "TERM" => |it: &Disturber| it.signal("TERM"),
+            _ => |it: &Disturber| it.signal("HUP"),
+        };
+        let said = disturbed(300, disturb);
+        assert_eq!(said.code, Some(18), "{name}: {}{}", said.out, said.err);
+        assert!(
+            said.err.contains("stopping after this scenario"),
+            "{}",
+            said.err
+        );
+        let aborted = "scenarios did not run: interrupted by a signal";
+        assert!(said.out.contains(aborted), "{}", said.out);
+        assert!(!said.out.contains("ERROR"), "{}", said.out);
+    }
+}
+
+/// Whoever cannot wait for a scenario need not.
+#[test]
+fn a_second_signal_ends_the_run_at_once() {
+    let said = disturbed(300, |it| {
+        it.signal("INT");
+        // Two signals that come before the first is looked at are one.
+        std::thread::sleep(Duration::from_millis(300));
+        it.signal("INT");
+        std::thread::sleep(Duration::from_millis(300));
+    });
+    assert_eq!(said.code, Some(130), "{}{}", said.out, said.err);
 }
 
 /// What needs the issuer's certificate is left out with the reason; the rest goes as ever.
@@ -390,7 +414,7 @@ fn an_old_device_holds_its_own_certificate_alone() {
 
 #[test]
 fn a_card_of_another_kind_is_named() {
-    let said = run_on(0, true);
+    let said = run_altered("", |_| |_: &mut Card, _: &[u8]| vec![0x6a, 0x82]);
     assert_eq!(said.code, Some(15), "{}{}", said.out, said.err);
     assert!(said.err.contains("holds no SmartCard-HSM"), "{}", said.err);
 }

@@ -8,6 +8,7 @@ use hsm2_emulator::card::Card;
 use hsm2_emulator::hostile::PowerSwitch;
 use hsm2_emulator::identity::Serial;
 use hsm2_emulator::profile::Profile;
+use hsm2_emulator::signals::Signals;
 use hsm2_emulator::store::{EphemeralStore, FileStore, Store};
 use hsm2_emulator::trace::{Secrets, TraceFile, Traced};
 use hsm2_emulator::transport::address::{Address, is_local};
@@ -358,45 +359,4 @@ fn start(
             what: "no thread for a card".into(),
             cause,
         })
-}
-
-/// The signals that ask a process to stop.
-#[cfg(unix)]
-struct Signals([tokio::signal::unix::Signal; 3]);
-
-#[cfg(unix)]
-impl Signals {
-    /// From now on these signals no longer end the process by themselves.
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-}
-
-/// Ctrl-C, the only such signal elsewhere.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::run::{denied_exit, transport_exit};
-use super::{Exit, Failure, files, print};
+use super::{Exit, Failure, files, listen, print};
 use crate::attest::Verdict;
 use crate::expect::Profile;
 use crate::fleet::{self, CutOff, Depth};
 use crate::guard::{Consent, Denied, Guard};
+use crate::interrupt::Interrupt;
 use crate::scenario::{Effect, Start};
 use crate::scenarios;
 use crate::suite::bench::Stop;
@@ -107,7 +108,12 @@ impl Report {
         };
         hand.select().map_err(stopped)?;
         let mut progress = |what: &str| eprintln!("looking at {what}");
-        let report = fleet::report(&mut hand, &identity, depth, &mut progress).map_err(cut_off)?;
+        let interrupt = Interrupt::default();
+        if depth.test_keys && !own {
+            listen(&interrupt, "the test that runs");
+        }
+        let report = fleet::report(&mut hand, &identity, depth, &mut progress, &interrupt)
+            .map_err(cut_off)?;
         let text = fleet::markdown(&report);
         if let Some(path) = &self.json {
             let json = serde_json::to_string_pretty(&report).unwrap_or_default();

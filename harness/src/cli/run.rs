@@ -8,16 +8,17 @@ use hsm2_emulator::trust::Anchor;
 
 use super::consent::{ConsentArgs, TrustArgs};
 use super::run_progress::Progress;
-use super::{Exit, Failure, files, print};
+use super::{Exit, Failure, files, listen, print};
 use crate::device::Unknown;
 use crate::guard::{Consent, Denied};
+use crate::interrupt::Interrupt;
 use crate::report::page::page;
 use crate::report::text::Style;
 use crate::report::{self, Abort, Report};
 use crate::scenario::{Effect, Scenario};
 use crate::scenarios;
 use crate::suite::choice::Choice;
-use crate::suite::runner::{Order, RunError, quoted, run};
+use crate::suite::runner::{Event, Order, RunError, quoted, run};
 use crate::trace;
 use crate::transport::TransportError;
 use crate::transport::place::Place;
@@ -200,6 +201,7 @@ pub(super) struct Quiet<'q> {
     pub(super) consent: Consent,
     pub(super) roots: Vec<Anchor>,
     pub(super) profile: Option<&'q Path>,
+    pub(super) interrupt: &'q Interrupt,
 }
 
 /// Runs scenarios on a card at this place, silently but for what a person has to do.
@@ -211,13 +213,26 @@ pub(super) fn quiet_run(quiet: Quiet<'_>, choice: &ChoiceArgs) -> Result<Report,
         consent: quiet.consent,
         roots: quiet.roots,
         profile: profile(quiet.profile)?,
+        interrupt: quiet.interrupt.clone(),
         ..Order::new(&all, chosen)
     };
     let mut progress = Progress::new(false);
     progress.announces = false;
-    let outcome = run(&order, &mut |event| progress.hear(&event));
-    progress.clear();
+    let outcome = stoppable(&order, &mut progress);
     outcome.map_err(failure)
+}
+
+/// A run that a signal ends between two scenarios. One on cards of this process ends at once, and so
+/// does the wait for a card.
+fn stoppable(order: &Order<'_>, progress: &mut Progress) -> Result<Report, RunError> {
+    let outcome = run(order, &mut |event| {
+        if matches!(event, Event::Ready(..)) && !order.place.makes_cards() {
+            listen(&order.interrupt, "this scenario");
+        }
+        progress.hear(&event);
+    });
+    progress.clear();
+    outcome
 }
 
 impl Run {
@@ -249,8 +264,7 @@ impl Run {
             colour: std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
         };
         let mut progress = Progress::new(self.quiet);
-        let outcome = run(&order, &mut |event| progress.hear(&event));
-        progress.clear();
+        let outcome = stoppable(&order, &mut progress);
         let mut report = outcome.map_err(failure)?;
         if self.anonymous {
             report.hide_serials();
@@ -317,6 +331,7 @@ pub(super) fn aborted(report: &Report) -> Option<Failure> {
         Some(Abort::NoService) => Exit::NoService,
         Some(Abort::NoReader) => Exit::NoReader,
         Some(Abort::NoCard) => Exit::NoCard,
+        Some(Abort::Interrupted) => Exit::Interrupted,
         Some(Abort::Broken) | None => Exit::Fault,
     };
     Some(Failure::new(exit, what))
@@ -375,6 +390,7 @@ pub(super) fn transport_exit(error: &TransportError) -> Exit {
         TransportError::NoCard(_) => Exit::NoCard,
         TransportError::Removed(_) => Exit::Removed,
         TransportError::Exchanged { .. } => Exit::OtherCard,
+        TransportError::Interrupted => Exit::Interrupted,
         _ => Exit::Card,
     }
 }

@@ -8,6 +8,7 @@ use super::consent::{ConsentArgs, TrustArgs};
 use super::report::stopped;
 use super::run::{ChoiceArgs, Quiet, Run, aborted, failure, quiet_run};
 use super::{Exit, Failure, files, print};
+use crate::interrupt::Interrupt;
 use crate::report::page::page;
 use crate::report::{Report, SCHEMA_VERSION, diff};
 use crate::suite::runner::one_card;
@@ -154,8 +155,12 @@ pub(super) struct Diff {
 
 impl Diff {
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let left = self.side(&self.left)?;
-        let right = self.side(&self.right)?;
+        let interrupt = Interrupt::default();
+        let left = self.side(&self.left, &interrupt)?;
+        interrupt
+            .check()
+            .map_err(|error| Failure::new(Exit::Interrupted, error.to_string()))?;
+        let right = self.side(&self.right, &interrupt)?;
         let differences = diff::diff(&left, &right);
         if let Some(path) = &self.html {
             files::write_report(path, &page(&[&left, &right]))?;
@@ -181,13 +186,14 @@ impl Diff {
         Err(Failure::new(Exit::NotConforming, "the runs differ"))
     }
 
-    fn side(&self, name: &str) -> Result<Report, Failure> {
+    fn side(&self, name: &str, interrupt: &Interrupt) -> Result<Report, Failure> {
         if let Ok(place) = name.parse::<Place>() {
             let quiet = Quiet {
                 place: &place,
                 consent: self.consent.consent()?,
                 roots: self.trust.roots()?,
                 profile: self.profile.as_deref(),
+                interrupt,
             };
             return quiet_run(quiet, &self.choice);
         }

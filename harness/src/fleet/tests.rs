@@ -4,6 +4,7 @@ use super::*;
 use crate::apdu::Apdu;
 use crate::device::identify;
 use crate::guard::{Consent, Guard};
+use crate::interrupt::Interrupt;
 use crate::scenario::Start;
 use crate::suite::fixture;
 use crate::suite::stock::Stock;
@@ -35,7 +36,14 @@ fn a_full_card_in_short() {
         rsa: Some(1024),
         key_domain: true,
     };
-    let report = report(&mut hand, &identity(), depth, &mut |_| {}).unwrap();
+    let report = report(
+        &mut hand,
+        &identity(),
+        depth,
+        &mut |_| {},
+        &Interrupt::default(),
+    )
+    .unwrap();
     assert_eq!(report.user_pin, "3 tries left");
     assert_eq!(report.so_pin, "15 tries left");
     assert_eq!(
@@ -106,7 +114,14 @@ fn only_looked_at(mut target: Box<dyn crate::transport::Target>) -> DeviceReport
     let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
     let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
     hand.select().unwrap();
-    report(&mut hand, &identity, Depth::default(), &mut |_| {}).unwrap()
+    report(
+        &mut hand,
+        &identity,
+        Depth::default(),
+        &mut |_| {},
+        &Interrupt::default(),
+    )
+    .unwrap()
 }
 
 /// The certificates of a genuine device, on a card that has not its key.
@@ -218,7 +233,14 @@ fn a_reader_that_loses_the_card_over_long_commands_ends_nothing() {
         test_keys: true,
         ..Depth::default()
     };
-    let report = report(&mut hand, &identity, depth, &mut |_| {}).unwrap();
+    let report = report(
+        &mut hand,
+        &identity,
+        depth,
+        &mut |_| {},
+        &Interrupt::default(),
+    )
+    .unwrap();
     let limit = |what: &str| {
         let limit = report.limits.iter().find(|limit| limit.what == what);
         limit.unwrap_or_else(|| panic!("{what} in {:?}", report.limits))
@@ -256,7 +278,14 @@ fn a_key_domain_that_the_device_does_not_delete_is_told() {
         rsa: None,
         key_domain: true,
     };
-    let report = report(&mut hand, &identity, depth, &mut |_| {}).unwrap();
+    let report = report(
+        &mut hand,
+        &identity,
+        depth,
+        &mut |_| {},
+        &Interrupt::default(),
+    )
+    .unwrap();
     assert_eq!(report.left, ["a key domain in slot 0"]);
     let text = markdown(&report);
     let line = "LEFT ON THE DEVICE, which did not delete it: a key domain in slot 0";
@@ -311,7 +340,14 @@ fn every_key_has_its_kind_conditions_and_origin() {
     hand.delete(0xce06).unwrap();
     hand.select().unwrap();
     let depth = Depth::default();
-    let report = report(&mut hand, &identity(), depth, &mut |_| {}).unwrap();
+    let report = report(
+        &mut hand,
+        &identity(),
+        depth,
+        &mut |_| {},
+        &Interrupt::default(),
+    )
+    .unwrap();
     let facts: Vec<_> = report
         .inventory
         .items

@@ -2,6 +2,7 @@
 
 use crate::apdu::{Apdu, apdu};
 use crate::card::cvc::{Kind, generation};
+use crate::interrupt::Interrupt;
 use crate::suite::bench::{Answer, Stop};
 use crate::suite::hand::Hand;
 
@@ -13,6 +14,8 @@ pub(super) const HOLDER: &str = "UTREPORT00001";
 pub(super) struct Work<'w> {
     pub(super) hand: &'w mut Hand,
     pub(super) tell: &'w mut dyn FnMut(&str),
+    /// Ends the work before something new is made.
+    pub(super) interrupt: &'w Interrupt,
     /// What was made and is not known to be gone again.
     pub(super) left: &'w mut Vec<String>,
 }
@@ -23,6 +26,7 @@ impl Work<'_> {
         &mut self,
         act: impl FnOnce(&mut Self, u8) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
+        self.interrupt.check()?;
         let key = self.hand.free_key()?;
         let files = [0xcc, 0xce].map(|kind| u16::from_be_bytes([kind, key]));
         self.clearing(&files, |work| act(work, key))
@@ -33,6 +37,7 @@ impl Work<'_> {
         &mut self,
         act: impl FnOnce(&mut Self, u16) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
+        self.interrupt.check()?;
         let number = self.hand.free_key()?;
         let file = u16::from_be_bytes([0xcf, number]);
         self.clearing(&[file], |work| act(work, file))
@@ -44,6 +49,7 @@ impl Work<'_> {
         slot: u8,
         act: impl FnOnce(&mut Self) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
+        self.interrupt.check()?;
         self.left.push(format!("a key domain in slot {slot}"));
         let known = self.left.len();
         let outcome = match self.hand.card().create_dkek(slot, 1) {

@@ -21,6 +21,7 @@ use super::wire::Log;
 use crate::device::Identity;
 use crate::expect::Profile;
 use crate::guard::{Consent, Denied};
+use crate::interrupt::Interrupt;
 use crate::report::survey::left_before;
 use crate::report::{Abort, Entry, Report, SCHEMA_VERSION};
 use crate::scenario::Scenario;
@@ -54,6 +55,8 @@ pub struct Order<'s> {
     pub options: String,
     /// Something between the scenarios and the cards of this process, for tests of the suite.
     pub tamper: Option<Tamper>,
+    /// Ends the run between two scenarios.
+    pub interrupt: Interrupt,
     /// Cards of a test in place of those that are somewhere.
     pub devices: Option<Devices>,
 }
@@ -74,6 +77,7 @@ impl<'s> Order<'s> {
             roots: Vec::new(),
             options: String::new(),
             tamper: None,
+            interrupt: Interrupt::default(),
             devices: None,
         }
     }
@@ -296,7 +300,12 @@ fn in_turn(
     tell: &mut dyn FnMut(Event<'_>),
 ) -> (Vec<Entry>, Option<TransportError>) {
     let mut results = Vec::new();
+    let mut interrupted = None;
     for scenario in &setting.order.chosen {
+        if let Err(error) = setting.order.interrupt.check() {
+            interrupted = Some(error);
+            break;
+        }
         tell(Event::Begun(scenario));
         let begun = Instant::now();
         let went = match setting
@@ -314,7 +323,7 @@ fn in_turn(
         }
     }
     match station.give_back() {
-        Ok(()) => (results, None),
+        Ok(()) => (results, interrupted),
         Err(Stop::Transport(error)) => (results, Some(error)),
         Err(stop) => {
             let what = format!("the device was not erased after the run: {stop:?}");

@@ -73,6 +73,6 @@ pub(crate) fn serve_at(address: SocketAddr, words: &str) -> Served {
 /// Runs the harness on the card that `serve` puts into its reader.
 pub(crate) fn run(words: &str, serve: &str) -> Said {
     let command = harness(&format!("{words} --target vpcd:127.0.0.1:0"));
-    let (said, _served) = run_at(command, |address| serve_at(address, serve));
+    let (said, _served) = run_at(command, |address, _| serve_at(address, serve));
     said
 }

@@ -42,9 +42,12 @@ pub(crate) fn address_in(text: &str) -> Option<SocketAddr> {
     })
 }
 
-/// Runs a command that waits for a card at `vpcd:127.0.0.1:0`, once one was put in at that address.
-/// What puts it in is kept until the command has ended.
-pub(crate) fn run_at<T>(mut command: Command, put_in: impl FnOnce(SocketAddr) -> T) -> (Said, T) {
+/// Runs a command that waits for a card at `vpcd:127.0.0.1:0`, once one was put in at that address;
+/// the process is told, too. What puts it in is kept until the command has ended.
+pub(crate) fn run_at<T>(
+    mut command: Command,
+    put_in: impl FnOnce(SocketAddr, u32) -> T,
+) -> (Said, T) {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -54,7 +57,7 @@ pub(crate) fn run_at<T>(mut command: Command, put_in: impl FnOnce(SocketAddr) ->
     let mut err = String::new();
     lines.read_line(&mut err).unwrap();
     let address = address_in(&err).unwrap_or_else(|| panic!("no address in {err:?}"));
-    let card = put_in(address);
+    let card = put_in(address, child.id());
     // Standard output waits in its pipe meanwhile: reports are shorter than that.
     lines.read_to_string(&mut err).unwrap();
     let mut said = said(&child.wait_with_output().unwrap());
@@ -62,15 +65,39 @@ pub(crate) fn run_at<T>(mut command: Command, put_in: impl FnOnce(SocketAddr) ->
     (said, card)
 }
 
-/// As [`run_at`], with a card of this process, made with a way to take it out of its reader.
+/// What a card of this process can do to the program that uses it.
+#[derive(Clone)]
+pub(crate) struct Disturber {
+    stopper: Arc<Stopper>,
+    program: u32,
+}
+
+impl Disturber {
+    /// Takes the card out of its reader.
+    pub(crate) fn pull(&self) {
+        self.stopper.stop();
+    }
+
+    /// Sends the program this signal, as Ctrl-C sends INT.
+    pub(crate) fn signal(&self, name: &str) {
+        let mut kill = Command::new("kill");
+        kill.args(["-s", name, &self.program.to_string()]);
+        assert!(kill.status().unwrap().success());
+    }
+}
+
+/// As [`run_at`], with a card of this process, made with a hand on its reader and on the program.
 pub(crate) fn run_on_card<C: VirtualCard + Send + 'static>(
     command: Command,
-    make: impl FnOnce(Arc<Stopper>) -> C,
+    make: impl FnOnce(Disturber) -> C,
 ) -> Said {
-    let (said, (stopper, served)) = run_at(command, |address| {
+    let (said, (stopper, served)) = run_at(command, |address, program| {
         let (stopper, stop) = Stopper::new();
         let stopper = Arc::new(stopper);
-        let mut card = make(Arc::clone(&stopper));
+        let mut card = make(Disturber {
+            stopper: Arc::clone(&stopper),
+            program,
+        });
         let served = std::thread::spawn(move || {
             let endpoint = Endpoint::Connect(vec![address]);
             serve(&mut card, endpoint, Timing::default(), stop, &|_| {}).unwrap();

@@ -12,6 +12,7 @@ use crate::card::cvc::object;
 use crate::fleet;
 use crate::guard::foreign::Foreign;
 use crate::guard::{Consent, Guard};
+use crate::interrupt::Interrupt;
 use crate::report::text::Style;
 use crate::report::{Report, Verdict};
 use crate::scenario::Effect;
@@ -241,7 +242,14 @@ fn a_wiping_run_that_is_cut_off_says_what_it_left_and_the_next_one_sees_it() {
     let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
     hand.select().unwrap();
     let depth = fleet::Depth::default();
-    let device = fleet::report(&mut hand, &identity, depth, &mut |_| {}).unwrap();
+    let device = fleet::report(
+        &mut hand,
+        &identity,
+        depth,
+        &mut |_| {},
+        &Interrupt::default(),
+    )
+    .unwrap();
     assert_eq!(device.left_before.as_ref(), told.first());
     let text = fleet::markdown(&device);
     assert!(
