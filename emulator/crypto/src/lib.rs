@@ -14,6 +14,7 @@ pub mod kdf;
 pub mod random;
 pub mod rsa;
 pub mod symmetric;
+mod words;
 
 pub use curve::{Curve, DomainParameters};
 pub use ec::{EcPrivateKey, EcdsaSignature, verify_prehash};

@@ -34,6 +34,8 @@ mod wide {
     pub(in super::super) use brainpool::BrainpoolP256;
     pub(in super::super) use secp::Secp256r1;
 
+    use crate::words::{add, mac, sub};
+
     /// Defines a field in a module of its own.
     ///
     /// `clear` adds to a number of five words such a multiple of p that the lowest word becomes
@@ -244,35 +246,6 @@ mod wide {
         let (t6, c) = mac(t6, a3, a3, c);
         let (t7, _) = add(t7, c, 0);
         [t0, t1, t2, t3, t4, t5, t6, t7]
-    }
-
-    /// a + b + carry: low word and carry.
-    #[inline(always)]
-    const fn add(a: u64, b: u64, carry: u64) -> (u64, u64) {
-        split(a as u128 + b as u128 + carry as u128)
-    }
-
-    /// a - b - borrow: low word and borrow.
-    #[inline(always)]
-    const fn sub(a: u64, b: u64, borrow: u64) -> (u64, u64) {
-        let (difference, first) = a.overflowing_sub(b);
-        let (difference, second) = difference.overflowing_sub(borrow);
-        (difference, (first | second) as u64)
-    }
-
-    /// a + b·c + carry: low and high word.
-    #[inline(always)]
-    const fn mac(a: u64, b: u64, c: u64, carry: u64) -> (u64, u64) {
-        split(a as u128 + b as u128 * c as u128 + carry as u128)
-    }
-
-    #[inline(always)]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the parts are what is wanted"
-    )]
-    const fn split(number: u128) -> (u64, u64) {
-        (number as u64, (number >> 64) as u64)
     }
 
     /// t + a·b: the lowest word and the others.

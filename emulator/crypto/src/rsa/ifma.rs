@@ -16,6 +16,7 @@ use pulp::{NullaryFnOnce, cast, cast_lossy};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::montgomery::{self, WINDOW, Words, window};
+use crate::words::split;
 
 pulp::simd_type! {
     /// Proof that this processor has the instructions.
@@ -42,7 +43,7 @@ impl<const L: usize> Number<L> {
         let word = |index: usize| u128::from(words.get(index).copied().unwrap_or(0));
         for (digit, bit) in number.digits_mut().zip((0..).step_by(DIGIT_BITS)) {
             let pair = word(bit / 64) | word(bit / 64 + 1) << 64;
-            *digit = montgomery::split(pair >> (bit % 64)).0 & DIGIT;
+            *digit = split(pair >> (bit % 64)).0 & DIGIT;
         }
         number
     }
@@ -58,7 +59,7 @@ impl<const L: usize> Number<L> {
             waiting |= u128::from(digit) << count;
             count += DIGIT_BITS;
             if count >= 64 {
-                let (low, high) = montgomery::split(waiting);
+                let (low, high) = split(waiting);
                 if let Some(place) = places.next() {
                     *place = low;
                 }
@@ -66,7 +67,7 @@ impl<const L: usize> Number<L> {
             }
         }
         if let Some(place) = places.next() {
-            *place = montgomery::split(waiting).0;
+            *place = split(waiting).0;
         }
         (words, top)
     }
@@ -313,9 +314,9 @@ impl<const L: usize> Sum<L> {
     fn step(&mut self, simd: Instructions, modulus: &Modulus<L>, a: &Number<L>, digit: u64) {
         let wide = |a: u64, b: u64| u128::from(a) * u128::from(b);
         let lowest = u128::from(self.lowest) + wide(a.lowest(), digit);
-        let multiple = montgomery::split(lowest).0.wrapping_mul(modulus.inverse) & DIGIT;
+        let multiple = split(lowest).0.wrapping_mul(modulus.inverse) & DIGIT;
         let lowest = lowest + wide(modulus.prime.lowest(), multiple);
-        let carry = montgomery::split(lowest >> DIGIT_BITS).0;
+        let carry = split(lowest >> DIGIT_BITS).0;
 
         let (a, prime) = (a.load(), modulus.prime.load());
         let (digit, multiple) = (broadcast(simd, digit), broadcast(simd, multiple));

@@ -5,6 +5,8 @@
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::words::{add, mac, split, sub};
+
 /// Bits of the exponent taken at once.
 pub(super) const WINDOW: usize = 5;
 
@@ -196,9 +198,7 @@ fn subtract<const N: usize>(a: Words<N>, b: &Words<N>) -> (Words<N>, u64) {
     let mut difference = a;
     let mut borrow = 0;
     for (place, &word) in difference.iter_mut().zip(b) {
-        let (first, under) = place.overflowing_sub(word);
-        let (second, below) = first.overflowing_sub(borrow);
-        (*place, borrow) = (second, u64::from(under | below));
+        (*place, borrow) = sub(*place, word, borrow);
     }
     (difference, borrow)
 }
@@ -208,24 +208,9 @@ fn subtract<const N: usize>(a: Words<N>, b: &Words<N>) -> (Words<N>, u64) {
 fn add_to<const N: usize>(a: &mut Words<N>, b: &Words<N>) -> u64 {
     let mut carry = 0;
     for (place, &word) in a.iter_mut().zip(b) {
-        (*place, carry) = mac(*place, word, 1, carry);
+        (*place, carry) = add(*place, word, carry);
     }
     carry
-}
-
-/// a + b·c + carry: low and high word.
-#[inline(always)]
-fn mac(a: u64, b: u64, c: u64, carry: u64) -> (u64, u64) {
-    split(u128::from(a) + u128::from(b) * u128::from(c) + u128::from(carry))
-}
-
-#[inline(always)]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the parts are what is wanted"
-)]
-pub(super) fn split(number: u128) -> (u64, u64) {
-    (number as u64, (number >> 64) as u64)
 }
 
 #[cfg(test)]
