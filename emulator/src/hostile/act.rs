@@ -1,7 +1,6 @@
 //! Changes to one response.
 
 use super::script::{Action, Lie, Word};
-use crate::tlv::Writer;
 
 /// No response gets longer than a frame to the reader can be.
 const LONGEST: usize = 0xFFFF;
@@ -52,14 +51,7 @@ pub(super) fn change(action: &Action, response: &mut Vec<u8>) {
             }
         }
         Action::Length(lie) => data = mislead(&data, *lie),
-        Action::Nest(times) => {
-            for _ in 0..*times {
-                if data.len() + 5 + word.len() > LONGEST {
-                    break;
-                }
-                data = Writer::new().element(0x7F4E, &data).into_vec();
-            }
-        }
+        Action::Nest(times) => data = nest(&data, *times, LONGEST - word.len()),
         Action::Replace(other) => {
             response.clone_from(&other.0);
             return;
@@ -72,6 +64,22 @@ pub(super) fn change(action: &Action, response: &mut Vec<u8>) {
     }
     data.extend_from_slice(&word);
     *response = data;
+}
+
+/// Wraps data into objects 7F4E, as long as they have room.
+fn nest(data: &[u8], times: u16, room: usize) -> Vec<u8> {
+    // Written from the innermost byte outwards: thousands of levels take one copy of the data.
+    let mut inside_out: Vec<u8> = data.iter().rev().copied().collect();
+    for _ in 0..times {
+        let length = definite(inside_out.len());
+        if inside_out.len() + 2 + length.len() > room {
+            break;
+        }
+        inside_out.extend(length.iter().rev());
+        inside_out.extend([0x4E, 0x7F]);
+    }
+    inside_out.reverse();
+    inside_out
 }
 
 /// Rewrites the length of the first data object.
