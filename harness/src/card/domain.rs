@@ -58,29 +58,6 @@ impl DomainStatus {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_length_tells_the_kinds_apart() {
-        assert_eq!(DomainStatus::parse(&[0; 9]), None);
-        let dkek = DomainStatus::parse(&[2, 1, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
-        assert_eq!(dkek.check_value, None);
-        let (shares, outstanding) = (2, 1);
-        assert_eq!(
-            dkek.kind,
-            DomainKind::Dkek {
-                shares,
-                outstanding
-            }
-        );
-        let xkek = DomainStatus::parse(&[0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
-        assert_eq!(xkek.check_value, Some(CheckValue([1, 2, 3, 4, 5, 6, 7, 8])));
-        assert_eq!(xkek.kind, DomainKind::Xkek { uid: vec![9] });
-    }
-}
-
 /// Key domains.
 impl Card {
     fn manage(&mut self, name: &'static str, p1: u8, slot: u8, data: &[u8]) -> Outcome {
@@ -161,5 +138,28 @@ impl Card {
         self.write(SCRATCH, &peer.content)?;
         let command = Command::new("DERIVE XKEK", [0x80, 0x62, key, DERIVE_XKEK]);
         self.run(&command.expect(Expect::Short)).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_tells_the_kinds_apart() {
+        assert_eq!(DomainStatus::parse(&[0; 9]), None);
+        let dkek = DomainStatus::parse(&[2, 1, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(dkek.check_value, None);
+        let (shares, outstanding) = (2, 1);
+        assert_eq!(
+            dkek.kind,
+            DomainKind::Dkek {
+                shares,
+                outstanding
+            }
+        );
+        let xkek = DomainStatus::parse(&[0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]).unwrap();
+        assert_eq!(xkek.check_value, Some(CheckValue([1, 2, 3, 4, 5, 6, 7, 8])));
+        assert_eq!(xkek.kind, DomainKind::Xkek { uid: vec![9] });
     }
 }
