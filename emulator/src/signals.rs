@@ -3,10 +3,15 @@
 
 use std::io;
 
-/// Those signals, from when it was made on: they no longer end the process by themselves.
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Those signals, from when it was made on: they no longer end the process by themselves. Whoever
+/// started it to ignore one wants it to outlast that one, as `nohup` does with SIGHUP and shells do with
+/// SIGINT in the background of a script: it goes on being ignored.
 #[cfg(unix)]
 #[derive(Debug)]
-pub struct Signals([tokio::signal::unix::Signal; 3]);
+pub struct Signals([Option<Signal>; 3]);
 
 #[cfg(unix)]
 impl Signals {
@@ -15,11 +20,15 @@ impl Signals {
     /// # Errors
     /// What the operating system says.
     pub fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
+        let ignored = ignored();
+        let listen = |kind: SignalKind| match ignored >> (kind.as_raw_value() - 1) & 1 {
+            0 => signal(kind).map(Some),
+            _ => Ok(None),
+        };
         Ok(Self([
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
         ]))
     }
 
@@ -27,11 +36,32 @@ impl Signals {
     pub async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            () = receive(interrupt) => {}
+            () = receive(terminate) => {}
+            () = receive(hangup) => {}
         }
     }
+}
+
+#[cfg(unix)]
+async fn receive(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The signals that this process ignores, number 1 in the lowest bit; none where nobody tells.
+#[cfg(unix)]
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    mask.unwrap_or(0)
 }
 
 /// Ctrl-C, the only such signal here.

@@ -1,7 +1,7 @@
 //! Arguments, exit codes, messages, signals.
 
 use std::net::TcpListener;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
@@ -221,6 +221,18 @@ fn signals_end_a_serving_and_a_waiting_process_in_order() {
         let (status, _) = served.stop_with(signal);
         assert_eq!(status.code(), Some(0), "{signal}");
     }
+    // Whoever says that a signal is to be ignored, as `nohup` does, is obeyed.
+    let mut deaf = Command::new("env");
+    deaf.args([
+        "--ignore-signal=INT,HUP",
+        env!("CARGO_BIN_EXE_hsm2-emulator"),
+    ]);
+    let served = Served::run(deaf, &["--ephemeral", "--listen", "127.0.0.1:0"]);
+    for signal in ["INT", "HUP"] {
+        served.send(signal);
+        assert_eq!(served.reader(0).ask(&[0x04])[0], 0x3B, "{signal}");
+    }
+    served.stop();
     // Nobody listens on the port of a listener that is gone.
     let gone = TcpListener::bind("127.0.0.1:0")
         .unwrap()

@@ -17,8 +17,10 @@ pub(crate) const SELECT: &[u8] = &[
 
 /// The program, away from the user's own cards.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hsm2-emulator"));
+    // A process is born with the signals that whoever started the tests ignores.
+    let mut command = Command::new("env");
     command
+        .args(["--default-signal", env!("CARGO_BIN_EXE_hsm2-emulator")])
         .env_remove("XDG_DATA_HOME")
         .env_remove("HOME")
         .stdin(Stdio::null());
@@ -122,14 +124,17 @@ impl Served {
         (status, said)
     }
 
+    /// Sends a signal.
+    pub(crate) fn send(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", signal, &self.pid().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
     /// Sends a signal and waits for the end.
     pub(crate) fn stop_with(mut self, signal: &str) -> (ExitStatus, String) {
-        let pid = self.pid().to_string();
-        let sent = Command::new("kill")
-            .args(["-s", signal, &pid])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        self.send(signal);
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -9,7 +9,9 @@ use hsm2_emulator::transport::{Endpoint, Stopper, Timing, VirtualCard, serve};
 
 /// The program with these words, at no terminal.
 pub(crate) fn harness(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hsm2-harness"));
+    // A process is born with the signals that whoever started the tests ignores.
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_hsm2-harness")]);
     command.args(words.split_whitespace());
     command.stdin(Stdio::null());
     command
