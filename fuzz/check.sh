@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Tests the build script as ClusterFuzzLite and OSS-Fuzz call it:
 #
-#     fuzz/check.sh [SANITIZER...]     none and address when none is named
+#     fuzz/check.sh [SANITIZER...]     none and address when none is named; coverage is the third
 #
-# Every target must come out with its dictionary and its seeds and take its seeds; and `cargo fuzz
-# run` must run a target as the README says. Puts cargo-fuzz below target/tools when it is missing.
+# Every target must come out with its dictionary and its seeds and take its seeds, and leave a profile
+# when it was built for coverage; and `cargo fuzz run` must run a target as the README says. Puts cargo-fuzz below target/tools when it is missing.
 # Quick where fuzz/target is warm; a build with AddressSanitizer from nothing takes minutes. Needs zip
 # and unzip.
 set -eu -o pipefail
@@ -24,7 +24,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 env -u OPENSSL_NO_VENDOR cargo build --quiet --locked --workspace --all-features --bin make-seeds
 target/debug/make-seeds "$work/made" > "$work/log"
-export SEEDS=$work/made
+export SEEDS=$work/made LLVM_PROFILE_FILE=$work/profile
 mapfile -t targets < <(basename -s .rs fuzz/fuzz_targets/*.rs)
 for sanitizer in "${sanitizers[@]}"; do
     # A relative path, as people type it.
@@ -41,8 +41,11 @@ for sanitizer in "${sanitizers[@]}"; do
         "$out/$name" -runs=0 -rss_limit_mb=2048 -dict="$out/$name.dict" "$work/seeds" \
             > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
         rm -r "$work/seeds"
+        [ "$sanitizer" != coverage ] || rm "$LLVM_PROFILE_FILE"
     done
     echo "$sanitizer: ${#targets[@]} targets, each with seeds and a dictionary"
+    # What is built for coverage is run by itself.
+    [ "$sanitizer" != coverage ] || continue
     mkdir "$work/corpus"
     # The folder and the compiler's wrapper are those of the build above: nothing is built again.
     built=fuzz/target told=()
