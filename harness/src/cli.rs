@@ -40,7 +40,7 @@ Exit codes:
  15  the card in the reader is no SmartCard-HSM, or another one than before
  16  no scenario ran
  17  the connection to the card or the harness itself is at fault
- 18  a signal ended a run or report, and the card was left as it was; a second signal
+ 18  a signal ended a run or report, of which nothing is left on the card; a second signal
      ends it at once, with 130
  21  an attestation is refuted: a signature, root or proof is wrong
  22  a device did not prove that it has its key

@@ -226,7 +226,7 @@ pub(super) fn quiet_run(quiet: Quiet<'_>, choice: &ChoiceArgs) -> Result<Report,
 /// does the wait for a card.
 fn stoppable(order: &Order<'_>, progress: &mut Progress) -> Result<Report, RunError> {
     let outcome = run(order, &mut |event| {
-        if matches!(event, Event::Ready(..)) && !order.place.makes_cards() {
+        if matches!(event, Event::Ready(..)) && !order.makes_cards() {
             listen(&order.interrupt, "this scenario");
         }
         progress.hear(&event);

@@ -11,6 +11,10 @@ use crate::suite::stock::Stock;
 use crate::suite::wire::Log;
 use crate::transport::embedded::Embedded;
 
+fn reported(hand: &mut Hand, identity: &Identity, depth: Depth) -> DeviceReport {
+    report(hand, identity, depth, &mut |_| {}, &Interrupt::default()).unwrap()
+}
+
 fn identity() -> Identity {
     identify(&mut Embedded::new("SUITEA").unwrap()).unwrap().0
 }
@@ -36,14 +40,7 @@ fn a_full_card_in_short() {
         rsa: Some(1024),
         key_domain: true,
     };
-    let report = report(
-        &mut hand,
-        &identity(),
-        depth,
-        &mut |_| {},
-        &Interrupt::default(),
-    )
-    .unwrap();
+    let report = reported(&mut hand, &identity(), depth);
     assert_eq!(report.user_pin, "3 tries left");
     assert_eq!(report.so_pin, "15 tries left");
     assert_eq!(
@@ -114,14 +111,7 @@ fn only_looked_at(mut target: Box<dyn crate::transport::Target>) -> DeviceReport
     let (guard, identity) = Guard::admit(&mut *target, &Consent::default()).unwrap();
     let mut hand = Hand::new('A', target, guard, Log::default(), fixture::secrets());
     hand.select().unwrap();
-    report(
-        &mut hand,
-        &identity,
-        Depth::default(),
-        &mut |_| {},
-        &Interrupt::default(),
-    )
-    .unwrap()
+    reported(&mut hand, &identity, Depth::default())
 }
 
 /// The certificates of a genuine device, on a card that has not its key.
@@ -233,14 +223,7 @@ fn a_reader_that_loses_the_card_over_long_commands_ends_nothing() {
         test_keys: true,
         ..Depth::default()
     };
-    let report = report(
-        &mut hand,
-        &identity,
-        depth,
-        &mut |_| {},
-        &Interrupt::default(),
-    )
-    .unwrap();
+    let report = reported(&mut hand, &identity, depth);
     let limit = |what: &str| {
         let limit = report.limits.iter().find(|limit| limit.what == what);
         limit.unwrap_or_else(|| panic!("{what} in {:?}", report.limits))
@@ -278,14 +261,7 @@ fn a_key_domain_that_the_device_does_not_delete_is_told() {
         rsa: None,
         key_domain: true,
     };
-    let report = report(
-        &mut hand,
-        &identity,
-        depth,
-        &mut |_| {},
-        &Interrupt::default(),
-    )
-    .unwrap();
+    let report = reported(&mut hand, &identity, depth);
     assert_eq!(report.left, ["a key domain in slot 0"]);
     let text = markdown(&report);
     let line = "LEFT ON THE DEVICE, which did not delete it: a key domain in slot 0";
@@ -340,14 +316,7 @@ fn every_key_has_its_kind_conditions_and_origin() {
     hand.delete(0xce06).unwrap();
     hand.select().unwrap();
     let depth = Depth::default();
-    let report = report(
-        &mut hand,
-        &identity(),
-        depth,
-        &mut |_| {},
-        &Interrupt::default(),
-    )
-    .unwrap();
+    let report = reported(&mut hand, &identity(), depth);
     let facts: Vec<_> = report
         .inventory
         .items

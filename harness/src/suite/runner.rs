@@ -81,6 +81,12 @@ impl<'s> Order<'s> {
             devices: None,
         }
     }
+
+    /// True when every card is one of this process.
+    #[must_use]
+    pub fn makes_cards(&self) -> bool {
+        self.place.makes_cards() && self.second.as_ref().is_none_or(Place::makes_cards)
+    }
 }
 
 impl std::fmt::Debug for Order<'_> {

@@ -75,10 +75,8 @@ impl Cards {
     ) -> Result<Self, RunError> {
         let log = Log::default();
         let given = |name: char| order.devices.as_ref().and_then(|devices| devices(name));
-        let made =
-            order.place.makes_cards() && order.second.as_ref().is_none_or(Place::makes_cards);
         let mut opener = Opener::trusting(&order.roots);
-        if made
+        if order.makes_cards()
             && order.devices.is_none()
             && order.second.as_ref().is_none_or(|it| *it == order.place)
         {
