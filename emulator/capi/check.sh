@@ -14,7 +14,8 @@ compile() {
 compile target/c-interface "$built/libhsm2_card.a" -lpthread -ldl -lm
 target/c-interface
 compile target/c-interface-shared -L "$built" -lhsm2_card -Wl,-rpath,"$PWD/$built"
-ldd target/c-interface-shared | grep -q libhsm2_card.so
+# No pipe into `grep -q`: that one closes it at the first match, and ldd fails.
+[[ $(ldd target/c-interface-shared) == *libhsm2_card.so* ]]
 target/c-interface-shared
 
 exported=$(nm --dynamic --defined-only "$built/libhsm2_card.so" | sed -n 's/.* T \(hsm2_.*\)/\1/p' | sort)
