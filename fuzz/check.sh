@@ -4,9 +4,9 @@
 #     fuzz/check.sh [SANITIZER...]     none and address when none is named; coverage is the third
 #
 # Every target must come out with its dictionary and its seeds and take its seeds, and leave a profile
-# when it was built for coverage; and `cargo fuzz run` must run a target as the README says. Puts cargo-fuzz below target/tools when it is missing.
-# Quick where fuzz/target is warm; a build with AddressSanitizer from nothing takes minutes. Needs zip
-# and unzip.
+# when it was built for coverage; and `cargo fuzz run` must run a target as the README says. Puts
+# cargo-fuzz below target/tools when it is missing. Quick where fuzz/target is warm; a build with
+# AddressSanitizer from nothing takes minutes. Needs zip and unzip.
 set -eu -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo_fuzz=0.13.2

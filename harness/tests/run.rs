@@ -314,7 +314,7 @@ fn without_pcsc_a_reader_is_refused_with_the_way_to_build_it() {
 }
 
 /// Runs the suite behind vpcd's protocol on a card to which something is done after some commands.
-fn disturbed(after: usize, disturb: fn(&Disturber)) -> Said {
+fn disturbed(after: usize, disturb: impl Fn(&Disturber) + Send + 'static) -> Said {
     run_altered("", |disturber| {
         let mut commands = 0;
         move |card: &mut Card, command: &[u8]| {
@@ -361,12 +361,7 @@ fn a_card_that_is_pulled_out_ends_the_run_and_is_no_skip() {
 #[test]
 fn a_signal_ends_the_run_after_its_scenario() {
     for name in ["INT", "TERM", "HUP"] {
-        let disturb = match name {
-            "INT" => |it: &Disturber| it.signal("INT"),
-            "TERM" => |it: &Disturber| it.signal("TERM"),
-            _ => |it: &Disturber| it.signal("HUP"),
-        };
-        let said = disturbed(300, disturb);
+        let said = disturbed(300, move |it| it.signal(name));
         assert_eq!(said.code, Some(18), "{name}: {}{}", said.out, said.err);
         assert!(
             said.err.contains("stopping after this scenario"),

@@ -92,11 +92,11 @@ pub(super) fn add(list: &mut List) {
     .source("recorded and verified on firmware 3.x and 4.1")
     .run(|t| {
         let chain = t.chain()?;
-        let holder = chain.device.holder.escape_ascii().to_string();
+        let holder = &chain.device.holder;
         t.check(
             holder.len() >= 8,
             "a holder's name of eight characters, as OpenSC wants it",
-            || holder.clone(),
+            || holder.escape_ascii().to_string(),
         )
     });
 

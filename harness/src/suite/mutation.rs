@@ -79,8 +79,8 @@ impl Target for Mutant {
 /// A card that compares a PIN digit by digit and stops at the first wrong one.
 struct Leaky(Box<dyn Target>);
 
-/// What one equal digit costs. Five of them are twice the 6 us of a VERIFY: more than the tenth of it
-/// that may differ even where a busy machine makes it twenty times as long.
+/// What one equal digit costs. Five of them are more than twice the 6 us of a VERIFY, and more than the
+/// tenth of it that may differ even where a busy machine makes it twenty times as long.
 const DIGIT: Duration = Duration::from_micros(3);
 
 impl Target for Leaky {
