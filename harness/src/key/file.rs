@@ -11,6 +11,7 @@
 
 use base64ct::{Base64, Encoding};
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::{self, EncryptionScheme, pbes2::Kdf};
 use zeroize::Zeroizing;
 
 use super::curves::Curve;
@@ -26,6 +27,10 @@ const SEQUENCE: u16 = 0x30;
 const INTEGER: u16 = 0x02;
 const OCTET_STRING: u16 = 0x04;
 const OID: u16 = 0x06;
+
+/// Most rounds of hashing that a file may ask for: more would keep the reader busy for minutes.
+/// Those of scrypt are N * r * p, and take up to 128 bytes of memory each.
+const MAX_ROUNDS: u64 = 10_000_000;
 
 impl From<Malformed> for KeyError {
     fn from(error: Malformed) -> Self {
@@ -76,28 +81,73 @@ impl KeyFile {
 }
 
 impl Locked {
-    /// Opens the key.
+    /// Opens the key. Takes as long as the file asks for, which is at most ten million rounds of
+    /// hashing, some seconds.
     ///
     /// # Errors
-    /// [`KeyError`]: the password is wrong, or the encryption is one that is not read here.
+    /// [`KeyError`]: the password is wrong, the encryption is one that is not read here, or the file
+    /// asks for more rounds.
     pub fn unlock(&self, password: &Secret) -> Result<Key, KeyError> {
+        self.unlock_within(password, MAX_ROUNDS)
+    }
+
+    /// As [`Locked::unlock`], for whoever has less time: the MAC of a PKCS#12 file and the encryption
+    /// of a key may ask for so many rounds each.
+    ///
+    /// # Errors
+    /// As [`Locked::unlock`].
+    pub fn unlock_within(&self, password: &Secret, rounds: u64) -> Result<Key, KeyError> {
         match &self.0 {
-            LockedForm::Pkcs8(der) => decrypt_pkcs8(der.expose(), password),
-            LockedForm::Pkcs12(file) => file.unlock(password),
+            LockedForm::Pkcs8(der) => decrypt_pkcs8(der.expose(), password, rounds),
+            LockedForm::Pkcs12(file) => file.unlock(password, rounds),
         }
     }
 }
 
-pub(super) fn decrypt_pkcs8(der: &[u8], password: &Secret) -> Result<Key, KeyError> {
-    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| {
+/// Refuses a file that asks for more rounds than `most`, or for none.
+pub(super) fn check_rounds(asked: u64, most: u64) -> Result<(), KeyError> {
+    if (1..=most).contains(&asked) {
+        return Ok(());
+    }
+    Err(KeyError::new(format!(
+        "the file asks for {asked} rounds of hashing, 1 to {most} are done here; \
+         encrypt the key anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc"
+    )))
+}
+
+pub(super) fn decrypt_pkcs8(der: &[u8], password: &Secret, rounds: u64) -> Result<Key, KeyError> {
+    let unknown = || {
         KeyError::new(
             "the key is encrypted in a way that is not read here (PBES2 with AES or 3DES is); \
              convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc",
         )
-    })?;
+    };
+    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| unknown())?;
+    let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
+        return Err(unknown());
+    };
+    check_rounds(
+        match &parameters.kdf {
+            Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count.into(),
+            Kdf::Scrypt(scrypt) => [scrypt.block_size, scrypt.parallelization]
+                .into_iter()
+                .fold(scrypt.cost_parameter, |product, factor| {
+                    product.saturating_mul(factor.into())
+                }),
+            _ => return Err(unknown()),
+        },
+        rounds,
+    )?;
     let plain = info
         .decrypt(password.expose())
-        .map_err(|_| KeyError::WrongPassword)?;
+        .map_err(|error| match error {
+            pkcs8::Error::EncryptedPrivateKey(
+                pkcs5::Error::AlgorithmParametersInvalid { .. }
+                | pkcs5::Error::UnsupportedAlgorithm { .. },
+            ) => unknown(),
+            // What the wrong key deciphers has no padding, or is no DER.
+            _ => KeyError::WrongPassword,
+        })?;
     parse_pkcs8(plain.as_bytes())
 }
 

@@ -15,7 +15,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
-use super::file::{decrypt_pkcs8, parse_pkcs8};
+use super::file::{check_rounds, decrypt_pkcs8, parse_pkcs8};
 use super::{Key, KeyError};
 use crate::der::{Element, Malformed, Reader};
 use crate::secret::Secret;
@@ -26,8 +26,6 @@ const BAG_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 
 const SHA1: &[u8] = &[0x2b, 0x0e, 0x03, 0x02, 0x1a];
 /// Prefix of NIST hash functions; SHA-256 is 1, SHA-384 2, SHA-512 3.
 const NIST_HASH: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
-/// More rounds would keep the reader busy for minutes.
-const MAX_ROUNDS: u32 = 10_000_000;
 
 /// A PKCS#12 file with exactly one private key.
 #[derive(Debug)]
@@ -105,16 +103,17 @@ impl Pkcs12 {
         }
     }
 
-    /// Checks the MAC and opens the key.
+    /// Checks the MAC and opens the key; each of them may ask for so many rounds of hashing.
     ///
     /// # Errors
-    /// [`KeyError`]: the password is wrong, or an encryption that is not read here.
-    pub fn unlock(&self, password: &Secret) -> Result<Key, KeyError> {
+    /// [`KeyError`]: the password is wrong, an encryption that is not read here, or more rounds.
+    pub fn unlock(&self, password: &Secret, rounds: u64) -> Result<Key, KeyError> {
+        check_rounds(self.mac.rounds.into(), rounds)?;
         if !self.mac.fits(password, &self.authenticated)? {
             return Err(KeyError::WrongPassword);
         }
         match &self.key {
-            Bag::Shrouded(der) => decrypt_pkcs8(der, password),
+            Bag::Shrouded(der) => decrypt_pkcs8(der, password, rounds),
             Bag::Open(der) => parse_pkcs8(der.expose()),
         }
     }
@@ -152,9 +151,8 @@ impl MacData {
         let rounds = rounds.iter().try_fold(0_u32, |sum, byte| {
             sum.checked_mul(256)?.checked_add(u32::from(*byte))
         });
-        let rounds = rounds.filter(|rounds| (1..=MAX_ROUNDS).contains(rounds));
         let rounds =
-            rounds.ok_or_else(|| KeyError::new("the PKCS#12 MAC has too many rounds or none"))?;
+            rounds.ok_or_else(|| KeyError::new("the PKCS#12 MAC asks for too many rounds"))?;
         Ok(Self {
             hash,
             digest,

@@ -40,6 +40,7 @@ fn every_form_of_a_key_reads_as_the_same_key() {
                 "ec-secp256r1-no-public.der",
                 "ec-secp256r1-compressed.pem",
                 "ec-secp256r1.p12",
+                "ec-secp256r1-scrypt.der",
             ],
             "EC secp256r1",
         ),
@@ -90,6 +91,76 @@ fn a_wrong_password_is_told_from_other_faults() {
         let result = locked.unlock(&Secret::from(&b"other"[..]));
         assert_eq!(result.err(), Some(KeyError::WrongPassword), "{name}");
     }
+}
+
+/// An encrypted key with this function that makes a key of a password.
+fn derived_by(function: &[&[u8]]) -> Locked {
+    let aes_256_cbc = der::element(0x06, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 1, 0x2a]]);
+    let iv = der::element(0x04, &[&[0; 16]]);
+    let parameters = der::element(
+        0x30,
+        &[
+            &der::element(0x30, function),
+            &der::element(0x30, &[&aes_256_cbc, &iv]),
+        ],
+    );
+    let pbes2 = der::element(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 0x0d]]);
+    let algorithm = der::element(0x30, &[&pbes2, &parameters]);
+    let encrypted = der::element(0x04, &[&[0; 32]]);
+    let file = Secret::new(der::element(0x30, &[&algorithm, &encrypted]));
+    match KeyFile::parse(&file).unwrap() {
+        KeyFile::Locked(locked) => locked,
+        KeyFile::Open(key) => panic!("{key:?}"),
+    }
+}
+
+#[test]
+fn a_file_decides_neither_time_nor_memory() {
+    let salt = der::element(0x04, &[&[0; 8]]);
+    let scrypt = |n: u64, r: u8, p: u8| {
+        let oid = der::element(0x06, &[&[0x2b, 6, 1, 4, 1, 0xda, 0x47, 4, 0x0b]]);
+        let [n, r, p] = [&n.to_be_bytes()[..], &[r], &[p]].map(der::integer);
+        derived_by(&[&oid, &der::element(0x30, &[&salt, &n, &r, &p])])
+    };
+    let pbkdf2 = |rounds: u32| {
+        let oid = der::element(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 5, 0x0c]]);
+        let rounds = der::integer(&rounds.to_be_bytes());
+        derived_by(&[&oid, &der::element(0x30, &[&salt, &rounds])])
+    };
+    let refused = [
+        scrypt(0, 8, 1),
+        scrypt(16, 0, 1),
+        scrypt(1 << 14, 8, 100),
+        scrypt(1 << 50, 1, 1),
+        scrypt(1 << 63, 255, 255),
+        pbkdf2(0),
+        pbkdf2(10_000_001),
+        pbkdf2(u32::MAX),
+    ];
+    for locked in refused {
+        let Err(KeyError::Unusable(message)) = locked.unlock(&Secret::from(PASSWORD)) else {
+            panic!("{locked:?}")
+        };
+        assert!(message.contains("rounds of hashing"), "{message}");
+    }
+    for locked in [scrypt(16, 8, 1), pbkdf2(1)] {
+        let result = locked.unlock(&Secret::from(PASSWORD));
+        assert_eq!(result.err(), Some(KeyError::WrongPassword));
+    }
+    // N is no power of two.
+    let result = scrypt(17, 8, 1).unlock(&Secret::from(PASSWORD));
+    assert!(matches!(result, Err(KeyError::Unusable(_))));
+}
+
+#[test]
+fn a_pkcs12_may_ask_for_as_many_rounds_as_another_file() {
+    let KeyFile::Locked(locked) = KeyFile::parse(&fixture("ec-secp256r1.p12")).unwrap() else {
+        panic!()
+    };
+    // OpenSSL's 2048 for the MAC, and as many for the key.
+    assert!(locked.unlock_within(&Secret::from(PASSWORD), 2048).is_ok());
+    let result = locked.unlock_within(&Secret::from(PASSWORD), 2047);
+    assert!(matches!(result, Err(KeyError::Unusable(_))));
 }
 
 #[test]
