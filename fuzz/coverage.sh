@@ -21,7 +21,8 @@ scope() {
         apdu) echo 'emulator/src/apdu\.rs' ;;
         apdu_bytes | session) echo 'emulator/src/(command|secure_messaging|memory|trust)[/.]|emulator/crypto/src/|emulator/src/(access|blob|card|cvc|domain|file|identity|key|key_attributes|pin|pka|presentation|session|session_pin|use_key|xkek)\.rs' ;;
         blob) echo 'emulator/src/blob\.rs|harness/src/blob[/.]' ;;
-        cvc) echo 'emulator/src/cvc\.rs' ;;
+        cvc) echo 'emulator/src/(cvc|trust/anchor)\.rs|harness/src/(card/cvc|verify|judge)\.rs' ;;
+        device) echo 'harness/src/(attest|card|device|fleet|guard|suite/wire)[/.]' ;;
         key_file) echo 'harness/src/key[/.]' ;;
         membership) echo 'emulator/src/(xkek|pka|cvc)\.rs' ;;
         records) echo 'emulator/src/memory[/.]|emulator/src/(description|file|identity|key|pin|domain)\.rs' ;;
@@ -29,7 +30,7 @@ scope() {
         script) echo 'emulator/src/hostile[/.]' ;;
         share_file) echo 'harness/src/dkek/(share_file|shamir)[/.]' ;;
         store_file) echo 'emulator/src/store[/.]' ;;
-        tlv) echo 'emulator/src/tlv\.rs' ;;
+        tlv) echo 'emulator/src/tlv\.rs|harness/src/der\.rs' ;;
         trace) echo 'emulator/src/trace/(blank|decode)[/.]' ;;
         vpcd) echo 'emulator/src/transport/frame\.rs' ;;
         *) echo "fuzz/coverage.sh: what is $1 for?" >&2; return 1 ;;

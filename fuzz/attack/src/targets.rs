@@ -3,6 +3,8 @@
 //! The targets in `fuzz/` call these, and so do the tests that keep what was found from coming
 //! back.
 
+mod certificates;
+mod device;
 mod files;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,6 @@ use hsm2_emulator::apdu::CommandApdu;
 use hsm2_emulator::blob::Envelope;
 use hsm2_emulator::card::Card;
 use hsm2_emulator::crypto::{CardRng, symmetric};
-use hsm2_emulator::cvc::{AuthenticatedRequest, SignedBody};
 use hsm2_emulator::domain::Kek;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::{EphemeralStore, FileStore, StoreError};
@@ -23,7 +24,9 @@ use hsm2_emulator::tlv::{Reader, Writer};
 use hsm2_emulator::trace::{blank, decode};
 use hsm2_emulator::transport::frame::{Inbox, Message, framed};
 use hsm2_harness::blob::container::KeyFile;
+use hsm2_harness::der;
 use hsm2_harness::dkek::Dkek;
+use hsm2_harness::dkek::shamir::{Share, combine, parse_shares};
 use hsm2_harness::dkek::share_file::ShareFile;
 
 use crate::apdu::{SELECT, extended};
@@ -34,6 +37,8 @@ use crate::store::Records;
 /// For [`store_file`] under a fuzzer, whose panic hook ends the process.
 pub use hsm2_emulator::store::keep_quiet_about_damaged_files;
 
+pub use certificates::{Readers, cvc, cvc_by};
+pub use device::{Heard, ask, device, device_by};
 pub use files::{key_file, key_file_by, report, script, script_by, spoiled};
 
 /// A target.
@@ -45,6 +50,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("apdu_bytes", apdu_bytes),
     ("blob", blob),
     ("cvc", cvc),
+    ("device", device),
     ("key_file", key_file),
     ("membership", membership),
     ("records", records),
@@ -99,25 +105,35 @@ pub fn session(input: &[u8]) {
     }
 }
 
-/// TLV: what was read can be written again, and nothing is read twice or past the end.
+/// TLV: what was read can be written again, nothing is read twice or past the end, and the harness
+/// reads what the card reads.
 pub fn tlv(input: &[u8]) {
-    tlv_by(input, &|tag, value| {
-        Writer::new().element(tag, value).into_vec()
-    });
+    let card = |tag, value: &[u8]| Writer::new().element(tag, value).into_vec();
+    tlv_by(input, &card, &|reader| reader.element().ok());
 }
 
-/// [`tlv`] with this writer.
-pub fn tlv_by(input: &[u8], write: &dyn Fn(u16, &[u8]) -> Vec<u8>) {
-    walk(input, 0, write);
+/// Writes an element.
+pub type WriteElement<'f> = &'f dyn Fn(u16, &[u8]) -> Vec<u8>;
+/// Reads an element as the harness does.
+pub type ReadElement<'f> = &'f dyn for<'a> Fn(&mut der::Reader<'a>) -> Option<der::Element<'a>>;
+
+/// [`tlv`] with this writer and this reader beside the card's.
+pub fn tlv_by(input: &[u8], write: WriteElement<'_>, read: ReadElement<'_>) {
+    walk(input, 0, write, read);
 }
 
-fn walk(input: &[u8], depth: usize, write: &dyn Fn(u16, &[u8]) -> Vec<u8>) {
+fn walk(input: &[u8], depth: usize, write: WriteElement<'_>, read: ReadElement<'_>) {
     let mut reader = Reader::new(input);
+    let mut host = der::Reader::new(input);
     let mut position = 0;
     while !reader.is_empty() {
         let Ok(element) = reader.next_element() else {
             return;
         };
+        let same = read(&mut host).is_some_and(|read| {
+            (read.tag, read.content, read.raw) == (element.tag, element.value, element.raw)
+        });
+        assert!(same, "tlv: the harness reads another element than the card");
         let end = position + element.raw.len();
         assert_eq!(element.raw, &input[position..end]);
         assert!(element.raw.ends_with(element.value));
@@ -129,26 +145,10 @@ fn walk(input: &[u8], depth: usize, write: &dyn Fn(u16, &[u8]) -> Vec<u8>) {
         );
         position = end;
         if depth < 8 {
-            walk(element.value, depth + 1, write);
+            walk(element.value, depth + 1, write, read);
         }
     }
     assert_eq!(position, input.len());
-}
-
-/// Card-verifiable certificates and requests.
-pub fn cvc(input: &[u8]) {
-    if let Ok(body) = SignedBody::parse(input) {
-        for inherited in [None, Some(fixture::CURVE)] {
-            if let Ok(key) = body.ec_public_key(inherited) {
-                assert_eq!(key.point.len(), key.curve.point_len());
-                let _ = key.verify(body.body, body.signature);
-            }
-        }
-    }
-    if let Ok(request) = AuthenticatedRequest::parse(input) {
-        assert!(request.covered.len() <= input.len());
-        let _ = request.request.ec_public_key(None);
-    }
 }
 
 /// The KEK of the blob target.
@@ -411,20 +411,42 @@ pub fn records(input: &[u8]) {
     try_card(Card::open(Box::new(EphemeralStore::from(records)), rng()));
 }
 
-/// Share files and shares as custodians enter them.
+/// Share files; shares as custodians enter them and as a file of several has them. What is read is
+/// shown as it was, and shares that fit give a password.
 pub fn share_file(input: &[u8]) {
+    share_file_by(input, Share::to_string);
+}
+
+/// [`share_file`] with this way of showing a share.
+pub fn share_file_by(input: &[u8], show: impl Fn(&Share) -> String) {
     if let Ok(file) = ShareFile::parse(input) {
         assert_eq!(file.to_bytes(), *input);
     }
     let text = String::from_utf8_lossy(input);
     let mut lines = text.lines();
-    let mut next = || lines.next().unwrap_or_default().to_owned();
-    let (prime, id, value) = (next(), next(), next());
-    if let Ok(share) = hsm2_harness::dkek::shamir::Share::from_text(&prime, &id, &value) {
-        let shown = share.to_string();
-        assert!(shown.contains("Share ID"));
-        let _ = hsm2_harness::dkek::shamir::combine(&[share]);
+    let mut next = || lines.next().unwrap_or_default();
+    if let Ok(share) = Share::from_text(next(), next(), next()) {
+        assert_reads_again(&[share], &show);
     }
+    if let Ok(shares) = parse_shares(&text) {
+        assert_reads_again(&shares, &show);
+        if let Ok(passwords) = combine(&shares) {
+            let [first, others @ ..] = &passwords[..] else {
+                panic!("share_file: shares that fit, and no password")
+            };
+            assert!(first.len() == 8 && others.iter().all(|other| other.len() < 8));
+        }
+    }
+}
+
+fn assert_reads_again(shares: &[Share], show: impl Fn(&Share) -> String) {
+    let lines = |shares: &[Share]| shares.iter().map(Share::to_string).collect::<Vec<_>>();
+    let shown: Vec<String> = shares.iter().map(show).collect();
+    let again = parse_shares(&shown.join("\n"));
+    assert!(
+        again.is_ok_and(|again| lines(&again) == lines(shares)),
+        "share_file: a share that was read is shown as another"
+    );
 }
 
 /// What a trace says of commands and responses, each behind its length in one byte: any bytes have

@@ -14,14 +14,19 @@ use hsm2_attack::bench::Bench;
 use hsm2_attack::fixture;
 use hsm2_attack::session::{Action, Code, Seated, Session, Stage, Turn, Twist, run, run_on};
 use hsm2_attack::store::WatchedStore;
-use hsm2_attack::targets;
+use hsm2_attack::targets::{self, Heard, Readers};
 use hsm2_attack::watch::Subject;
 use hsm2_emulator::id::{DomainId, KeyId};
 use hsm2_emulator::memory::Memory;
 use hsm2_emulator::pin::PinReference;
 use hsm2_emulator::snapshot::Snapshot;
 use hsm2_emulator::store::{Change, FileStore, Store};
+use hsm2_emulator::tlv::{Reader, Writer};
+use hsm2_harness::attest::Verdict;
+use hsm2_harness::card::cvc::{Certificate, Request};
+use hsm2_harness::der::{self, Malformed};
 use hsm2_harness::secret::Secret;
+use hsm2_harness::transport::Target;
 
 /// What is wrong with a card.
 #[derive(Clone, Copy, Debug)]
@@ -534,7 +539,20 @@ fn every_rule_of_a_target_fires_on_its_bug() {
                 let start = [tag.to_be_bytes()[1], 0x81, value.len().to_be_bytes()[7]];
                 [&start[..], value].concat()
             };
-            targets::tlv_by(&element, &long);
+            targets::tlv_by(&element, &long, &|reader| reader.element().ok());
+        },
+    );
+    check(
+        "tlv: the harness reads another element than the card",
+        &|| {
+            let card = |tag, value: &[u8]| Writer::new().element(tag, value).into_vec();
+            targets::tlv_by(&element, &card, &|reader| {
+                let read = reader.element().ok()?;
+                Some(der::Element {
+                    content: &read.content[1..],
+                    ..read
+                })
+            });
         },
     );
 
@@ -584,6 +602,128 @@ fn every_rule_of_a_target_fires_on_its_bug() {
         "key_file: a key that was read cannot be read again",
         &|| {
             targets::key_file_by(key, |_| Secret::from(&b"no key"[..]));
+        },
+    );
+
+    let share = b"Prime: 0b\nShare ID: 2\nShare value: 7\nShare ID: 3\nShare value: 5\n";
+    targets::share_file(share);
+    check(
+        "share_file: a share that was read is shown as another",
+        &|| {
+            targets::share_file_by(share, |share| share.to_string().replace('2', "4"));
+        },
+    );
+}
+
+/// The rules of the target of certificates, each with a reader that is wrong.
+#[test]
+fn every_rule_about_certificates_fires_on_its_bug() {
+    let papers = Stage::get().papers();
+    let root = hsm2_emulator::identity::root_certificate().unwrap();
+    let certificate = [&[0], &papers.devices[0][..]].concat();
+    let request = [&[3], &papers.exchange[0][..]].concat();
+    let anchor = [&[2], &root[..]].concat();
+    for good in [&certificate, &request, &anchor] {
+        targets::cvc(good);
+    }
+    let check = |message: &str, input: &[u8], bug: &dyn Fn(&mut Readers)| {
+        let mut readers = Readers::HARNESS;
+        bug(&mut readers);
+        let text = panic_of(|| targets::cvc_by(input, &readers));
+        let text = text.unwrap_or_else(|| panic!("not noticed: {message}"));
+        assert!(is(&text, message), "{text}");
+    };
+    check(
+        "cvc: the card takes what the harness refuses: offset 0: nothing",
+        &certificate,
+        &|readers| readers.certificate = |_| Err(Malformed::new(0, "nothing").into()),
+    );
+    check(
+        "cvc: the harness reads another certificate than the card",
+        &certificate,
+        &|readers| {
+            readers.certificate = |content| {
+                let mut read = Certificate::parse(content)?;
+                read.holder.pop();
+                Ok(read)
+            };
+        },
+    );
+    // Signed by its own key, and a reader that takes the signature's last byte for another.
+    let own = [&[0], Reader::new(&root).next_element().unwrap().value].concat();
+    targets::cvc(&own);
+    check(
+        "cvc: card and harness do not agree on a signature",
+        &own,
+        &|readers| {
+            readers.certificate = |content| {
+                let (last, rest) = content.split_last().unwrap();
+                Certificate::parse(&[rest, &[last ^ 1]].concat())
+            };
+        },
+    );
+    check("cvc: a trust anchor that is no root", &anchor, &|readers| {
+        readers.file = |_| Ok(Vec::new());
+    });
+    check(
+        "cvc: the harness believes what the device did not sign",
+        &request,
+        &|readers| {
+            // Another device's word is as good.
+            readers.request = |bytes, _| {
+                let papers = Stage::get().papers();
+                Request::parse(bytes, &Certificate::parse(&papers.devices[0])?)
+            };
+        },
+    );
+    let vouched = [4].into_iter().chain(
+        Reader::new(&papers.exchange[0])
+            .next_element()
+            .unwrap()
+            .value
+            .iter()
+            .copied(),
+    );
+    let vouched: Vec<u8> = vouched.collect();
+    targets::cvc(&vouched);
+    check(
+        "cvc: card and harness do not agree on a request: Some(Malformed(Malformed { offset: 0, \
+         what: \"nothing\" }))",
+        &vouched,
+        &|readers| readers.request = |_, _| Err(Malformed::new(0, "nothing").into()),
+    );
+}
+
+/// The rules of the target of lying devices, each with a tool that breaks it.
+#[test]
+fn every_rule_about_a_lying_device_fires_on_its_bug() {
+    let honest = [0];
+    targets::device(&honest);
+    let check = |message: &str, tool: &dyn Fn(Box<dyn Target>) -> Heard| {
+        let text = panic_of(|| targets::device_by(&honest, |_, device| tool(device)));
+        let text = text.unwrap_or_else(|| panic!("not noticed: {message}"));
+        assert!(is(&text, message), "{text}");
+    };
+    check("device: a virtual card is called genuine", &|device| {
+        Heard {
+            verdict: Some(Verdict::Genuine),
+            ..targets::ask(0, device)
+        }
+    });
+    check(
+        "device: a tool that only looks has changed the device",
+        &|mut device| {
+            device.transmit(SELECT).unwrap();
+            device.transmit(&log_in()).unwrap();
+            device.transmit(&update(0xCA02, 0, &[1])).unwrap();
+            targets::ask(0, device)
+        },
+    );
+    check(
+        "device: its control characters are printed: \"\\u{1b}[2J\"",
+        &|_| Heard {
+            text: "\x1b[2J".into(),
+            verdict: None,
         },
     );
 }

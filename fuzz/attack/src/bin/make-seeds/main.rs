@@ -20,9 +20,11 @@ use hsm2_attack::fixture;
 use hsm2_attack::session::Stage;
 use hsm2_attack::targets::TARGETS;
 use hsm2_emulator::crypto::{CardRng, symmetric};
+use hsm2_emulator::cvc::tag;
 use hsm2_emulator::domain::Kek;
 use hsm2_emulator::profile::NITROKEY_HSM2;
 use hsm2_emulator::store::{Change, FileStore, Store};
+use hsm2_emulator::tlv::{Reader, Writer};
 use serde_json::Value;
 
 /// Seeds of one target.
@@ -67,10 +69,8 @@ fn main() {
     tlv.extend(recorded::data());
     tlv.extend(recorded::certificates());
     seeds.insert("tlv", tlv);
-    seeds.insert(
-        "cvc",
-        [papers_list.to_vec(), recorded::certificate_contents()].concat(),
-    );
+    seeds.insert("cvc", certificates());
+    seeds.insert("device", lies());
     seeds.insert("blob", [blobs(&recorded), recorded::blobs()].concat());
     let own = vec![
         [&[0], &papers.memberships[0][..]].concat(),
@@ -186,6 +186,51 @@ fn commands() -> Seeds {
         initialize(1, &[0x92, 1, 2]),
         initialize(1, &[0x93, 2, 2, 1, 0x97, 1, 2]),
     ]
+}
+
+/// Certificates and requests behind the byte that says what they are.
+fn certificates() -> Seeds {
+    let papers = Stage::get().papers();
+    let whole = |tag, content: &Vec<u8>| Writer::new().element(tag, content).into_vec();
+    let chain = [&papers.devices[0], &papers.issuer].map(|one| whole(tag::CERTIFICATE, one));
+    let mut all = vec![[&[2], &chain.concat()[..]].concat()];
+    let mut elements = recorded::certificates();
+    elements.extend(chain);
+    elements
+        .extend([&papers.exchange[0], &papers.custodian].map(|one| whole(tag::AUTHENTICATED, one)));
+    for bytes in elements {
+        let element = Reader::new(&bytes).next_element().unwrap();
+        let first = Reader::new(element.value).next_element().unwrap();
+        let [as_it_is, inside] = match element.tag {
+            tag::CERTIFICATE => [0, 1],
+            _ => [3, 4],
+        };
+        all.push([&[as_it_is], element.value].concat());
+        all.push([&[inside], first.value].concat());
+        all.push([&[2], &bytes[..]].concat());
+    }
+    all
+}
+
+/// No lie to each tool, one of each kind to an early and a late question, and another device's
+/// certificates.
+fn lies() -> Seeds {
+    let lie = |tool, wait, what, bytes: &[u8]| {
+        let length = u16::try_from(bytes.len()).unwrap().to_be_bytes();
+        [&[tool, wait, what, 0, 5], &length[..], bytes].concat()
+    };
+    let certificates = recorded::certificates();
+    let mut all: Seeds = (0..3).map(|tool| vec![tool]).collect();
+    for tool in 0..3 {
+        for wait in [0, 2, 9, 40] {
+            all.extend((0..8).map(|what| lie(tool, wait, what, &[0x90, 0x00])));
+        }
+        // The second answer is the file of certificates.
+        for pair in certificates.windows(2) {
+            all.push(lie(tool, 1, 1, &pair.concat()));
+        }
+    }
+    all
 }
 
 fn blobs(recorded: &[Value]) -> Seeds {
@@ -305,6 +350,11 @@ fn shares(recorded: &[Value]) -> Seeds {
         .filter(|bytes| bytes.starts_with(b"Salted__"))
         .collect();
     seeds.push(recorded::share_file());
+    seeds.push(
+        b"Prime       : c5:13:7e:27:8f:0a:65:4f\nShare ID    : 1\nShare value : 1e:14:a4:22\n\
+          Share ID    : 0a\nShare value : 01\n"
+            .to_vec(),
+    );
     seeds.push(b"a4:21:63:e8:2d:4e:a0:c7\n1\n1e:14:a4:22:13:1a:2c:4f\n".to_vec());
     seeds
 }

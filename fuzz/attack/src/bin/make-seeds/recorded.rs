@@ -95,11 +95,6 @@ pub(super) fn certificates() -> Seeds {
     all
 }
 
-/// What is in them.
-pub(super) fn certificate_contents() -> Seeds {
-    certificates().iter().map(|one| content(one)).collect()
-}
-
 /// Memberships and requests for the target of that name.
 pub(super) fn memberships() -> Seeds {
     let kdm = vector(include_str!("../../../../../vectors/kdm.json"));
