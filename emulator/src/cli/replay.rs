@@ -125,11 +125,15 @@ fn parse(line: &str) -> Result<(String, Step), String> {
     if line.blanked {
         return Err("secrets are blank here; record with --trace-secrets".into());
     }
-    let bytes = |digits: String| {
-        hex::decode(&digits).map_err(|error| format!("{digits:?} is not hexadecimal: {error}"))
+    // The digits may be those of a secret.
+    let bytes = |what: &str, digits: String| {
+        hex::decode(&digits).map_err(|error| format!("the {what} is not hexadecimal: {error}"))
     };
     let step = match (line.command, line.event.as_deref()) {
-        (Some(command), _) => Step::Command(bytes(command)?, line.response.map(bytes).transpose()?),
+        (Some(command), _) => {
+            let response = line.response.map(|digits| bytes("response", digits));
+            Step::Command(bytes("command", command)?, response.transpose()?)
+        }
         (None, Some("power on")) => Step::PowerOn,
         (None, Some("power off")) => Step::PowerOff,
         (None, Some("reset")) => Step::Reset,

@@ -236,3 +236,27 @@ fn a_trace_without_its_secrets_is_not_replayed() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("record with --trace-secrets"), "{said}");
 }
+
+#[test]
+fn a_damaged_trace_is_named_without_its_secrets() {
+    let folder = recorded(true);
+    let trace = std::fs::read_to_string(folder.path().join("first")).unwrap();
+    let verify = hex::encode_upper(b"\x00\x20\x00\x81\x06000000");
+    assert!(trace.contains(&verify));
+    // Its last digit is lost.
+    let cut = &verify[..verify.len() - 1];
+    std::fs::write(folder.path().join("first"), trace.replace(&verify, cut)).unwrap();
+    std::fs::copy(
+        folder.path().join("card-before"),
+        folder.path().join("card-again"),
+    )
+    .unwrap();
+    let output = replay(folder.path(), "card-again", "2A");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("the command is not hexadecimal: Odd number of digits"),
+        "{said}"
+    );
+    assert!(!said.contains(cut), "{said}");
+}
