@@ -8,7 +8,7 @@ use hsm2_emulator::cvc::{
 };
 use hsm2_emulator::tlv::Writer;
 use hsm2_emulator::trust::Anchor;
-use hsm2_harness::card::cvc::{self, Certificate, Flaw, Request};
+use hsm2_harness::card::cvc::{Certificate, Flaw, Request, Role as HostRole};
 
 use crate::fixture;
 
@@ -100,7 +100,7 @@ fn file(bytes: &[u8], readers: &Readers) {
         let roots = (readers.file)(bytes);
         assert!(
             matches!(&roots.as_deref(), Ok([root]) if root.is_signed_by(&root.key)
-                && root.role == Some(cvc::Role::Root)),
+                && root.role == Some(HostRole::Root)),
             "cvc: a trust anchor that is no root"
         );
     }
