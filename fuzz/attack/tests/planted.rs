@@ -676,15 +676,8 @@ fn every_rule_about_certificates_fires_on_its_bug() {
             };
         },
     );
-    let vouched = [4].into_iter().chain(
-        Reader::new(&papers.exchange[0])
-            .next_element()
-            .unwrap()
-            .value
-            .iter()
-            .copied(),
-    );
-    let vouched: Vec<u8> = vouched.collect();
+    let inner = Reader::new(&papers.exchange[0]).next_element().unwrap();
+    let vouched = [&[4], inner.value].concat();
     targets::cvc(&vouched);
     check(
         "cvc: card and harness do not agree on a request: Some(Malformed(Malformed { offset: 0, \

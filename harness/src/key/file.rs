@@ -129,11 +129,9 @@ pub(super) fn decrypt_pkcs8(der: &[u8], password: &Secret, rounds: u64) -> Resul
     check_rounds(
         match &parameters.kdf {
             Kdf::Pbkdf2(pbkdf2) => pbkdf2.iteration_count.into(),
-            Kdf::Scrypt(scrypt) => [scrypt.block_size, scrypt.parallelization]
-                .into_iter()
-                .fold(scrypt.cost_parameter, |product, factor| {
-                    product.saturating_mul(factor.into())
-                }),
+            Kdf::Scrypt(scrypt) => scrypt
+                .cost_parameter
+                .saturating_mul(u64::from(scrypt.block_size) * u64::from(scrypt.parallelization)),
             _ => return Err(unknown()),
         },
         rounds,

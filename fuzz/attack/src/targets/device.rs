@@ -180,8 +180,8 @@ impl Liar {
         Some(taken)
     }
 
-    /// What is said in the place of this response.
-    fn instead_of(&mut self, mut response: Vec<u8>) -> Option<Result<Vec<u8>, TransportError>> {
+    /// The lie that is told now, if one is.
+    fn next_lie(&mut self) -> Option<Lie> {
         let wait = match self.true_left {
             Some(wait) => wait,
             None => self.take(1)?.first().copied()?,
@@ -191,9 +191,26 @@ impl Liar {
             return None;
         }
         let &[what, place @ .., high, low] = self.take(5)?.first_chunk::<5>()?;
-        let place = usize::from(u16::from_be_bytes(place));
         let length = usize::from(u16::from_be_bytes([high, low]));
-        let bytes = self.take(length).unwrap_or_default().to_vec();
+        Some(Lie {
+            what,
+            place: usize::from(u16::from_be_bytes(place)),
+            bytes: self.take(length).unwrap_or_default().to_vec(),
+        })
+    }
+}
+
+/// What is done to one answer.
+struct Lie {
+    what: u8,
+    place: usize,
+    bytes: Vec<u8>,
+}
+
+impl Lie {
+    /// What is said in the place of this response.
+    fn instead_of(self, mut response: Vec<u8>) -> Result<Vec<u8>, TransportError> {
+        let Self { what, place, bytes } = self;
         let at = place % (response.len() + 1);
         let status = response.len().saturating_sub(2);
         match what % 8 {
@@ -216,9 +233,9 @@ impl Liar {
                 let longer = bytes.iter().copied().cycle().take(LONGEST.min(2 * place));
                 response.splice(..status, longer);
             }
-            _ => return Some(Err(TransportError::Timeout("nothing came".into()))),
+            _ => return Err(TransportError::Timeout("nothing came".into())),
         }
-        Some(Ok(response))
+        Ok(response)
     }
 }
 
@@ -233,9 +250,9 @@ impl Target for Liar {
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
         let response = self.bench.card.transmit(command);
-        match self.instead_of(response.clone()) {
+        match self.next_lie() {
             None => Ok(response),
-            Some(lie) => lie,
+            Some(lie) => lie.instead_of(response),
         }
     }
 

@@ -56,16 +56,17 @@ fn main() {
     sessions.extend(recorded::command_sequences());
     sessions.push(with_lengths(&recorded::channel()));
     seeds.insert("apdu_bytes", sessions);
-    let papers_list = [
-        &papers.issuer,
-        &papers.devices[0],
-        &papers.memberships[0],
-        &papers.exchange[0],
-        &papers.custodian,
-    ];
     let mut tlv = recorded_responses(&recorded);
-    let papers_list = papers_list.map(|paper| paper.to_vec());
-    tlv.extend(papers_list.clone());
+    tlv.extend(
+        [
+            &papers.issuer,
+            &papers.devices[0],
+            &papers.memberships[0],
+            &papers.exchange[0],
+            &papers.custodian,
+        ]
+        .map(Clone::clone),
+    );
     tlv.extend(recorded::data());
     tlv.extend(recorded::certificates());
     seeds.insert("tlv", tlv);
