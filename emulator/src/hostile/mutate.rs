@@ -41,7 +41,8 @@ impl Mutator {
         match self.below(choices) {
             0 => [data, self.word()].concat(),
             1 => {
-                let kept = self.below(response.len());
+                // vpcd's protocol has no empty response: a reader would wait behind it for ever.
+                let kept = 1 + self.below(response.len().saturating_sub(1));
                 response.get(..kept).unwrap_or_default().to_vec()
             }
             2 => [data, vec![0; self.below(300)], word].concat(),

@@ -200,6 +200,15 @@ fn mutations_repeat_and_keep_their_rate() {
 }
 
 #[test]
+fn no_mutated_response_is_empty() {
+    let mut card = card("[]", Some(mutator(100)));
+    let lengths: std::collections::BTreeSet<_> =
+        (0..400).map(|_| card.transmit(QUERY).len()).collect();
+    assert!(lengths.contains(&1), "none was cut: {lengths:?}");
+    assert!(!lengths.contains(&0), "a reader would wait for ever");
+}
+
+#[test]
 fn responses_without_data_are_mutated_as_often_as_others() {
     let mut card = card("[]", Some(mutator(100)));
     let answers: Vec<_> = (0..200).map(|_| card.transmit(QUERY)).collect();
