@@ -15,6 +15,11 @@ pub(crate) fn tests(all: &mut Vec<(String, Body)>) {
         power_goes,
     );
     add(all, "hostile::a_card_that_always_has_more", always_has_more);
+    add(
+        all,
+        "hostile::a_success_without_its_data",
+        success_without_data,
+    );
 }
 
 /// A command of an example, and the lines that it prints.
@@ -41,7 +46,10 @@ fn example(headline: &str) -> Vec<Step> {
     for line in block.replace("\\\n", " ").lines() {
         match (line.strip_prefix("$ "), steps.last_mut()) {
             (Some(command), _) => steps.push(Step {
-                words: command.split_whitespace().map(str::to_owned).collect(),
+                words: command
+                    .split_whitespace()
+                    .map(|word| word.trim_end_matches(';').to_owned())
+                    .collect(),
                 lines: Vec::new(),
             }),
             (None, Some(step)) => step.lines.push(line.into()),
@@ -77,17 +85,13 @@ fn misbehaving(steps: &[Step]) -> Rig {
     rig
 }
 
-/// Runs the example's `pkcs11-tool`, which must say what the example says and end as it does.
-fn run(rig: &Rig, steps: &[Step]) {
-    let step = step(steps, "pkcs11-tool");
+/// Runs the example's tool, which must say what the example says and end as it does.
+fn run(rig: &Rig, steps: &[Step], program: &str) {
+    let step = step(steps, program);
     let (command, echo) = step.words.split_at(step.words.len() - 2);
     assert_eq!(echo, ["echo", "$?"]);
-    let words = command
-        .iter()
-        .skip(1)
-        .map(|word| word.trim_end_matches(';'));
-    let outcome = Tool::new("pkcs11-tool")
-        .args(words)
+    let outcome = Tool::new(program)
+        .args(command.iter().skip(1))
         .directory(rig.path(""))
         .run();
     let (code, said) = step.lines.split_last().expect("an exit code");
@@ -96,15 +100,20 @@ fn run(rig: &Rig, steps: &[Step]) {
         Some(code.clone()),
         "{outcome}"
     );
-    let found: Vec<_> = outcome.text.lines().collect();
-    assert_eq!(found, said, "{outcome}");
+    // What a terminal shows in turn, standard output and error, comes one after the other here.
+    let sorted = |mut lines: Vec<String>| {
+        lines.sort();
+        lines
+    };
+    let found = outcome.text.lines().map(str::to_owned).collect();
+    assert_eq!(sorted(found), sorted(said.to_vec()), "{outcome}");
 }
 
 fn no_signature() {
     let steps = example("A signature that is none");
     let rig = misbehaving(&steps);
     rig.file("hash", [0x5A; 32]);
-    run(&rig, &steps);
+    run(&rig, &steps, "pkcs11-tool");
     let signature = rig.read("sig");
     assert!(!signature.is_empty() && signature.iter().all(|byte| *byte == 0));
     let xxd = step(&steps, "xxd");
@@ -123,7 +132,7 @@ fn no_signature() {
 fn power_goes() {
     let steps = example("The power goes while a PIN is compared");
     let rig = misbehaving(&steps);
-    run(&rig, &steps);
+    run(&rig, &steps, "pkcs11-tool");
     let log = String::from_utf8(rig.read("cards.log")).expect("text");
     for line in &step(&steps, "hsm2-emulator").lines {
         assert!(log.lines().any(|said| said == line), "{line:?} in\n{log}");
@@ -144,11 +153,17 @@ fn power_goes() {
 fn always_has_more() {
     let steps = example("A card that always has more");
     let rig = misbehaving(&steps);
-    run(&rig, &steps);
+    run(&rig, &steps, "pkcs11-tool");
     let trace = String::from_utf8(rig.read("run.jsonl")).expect("text");
     let more = trace
         .lines()
         .filter(|line| line.contains(r#""response":"61FF""#))
         .count();
     assert!((1..1000).contains(&more), "the host asked {more} times");
+}
+
+fn success_without_data() {
+    let steps = example("A success without its data");
+    let rig = misbehaving(&steps);
+    run(&rig, &steps, "sc-hsm-tool");
 }
