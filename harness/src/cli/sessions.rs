@@ -36,8 +36,9 @@ impl Record {
 ///
 /// Fields that are random, or other ones on each device, are compared by their length only. PINs are
 /// those of the harness, or those of the device that the options give. A scenario is left at the first
-/// command that changes something and whose secret is not in the trace, or whose answer is not. On a device that is no virtual
-/// card only that is sent which the options allow, as for `run`.
+/// command that changes something and whose secret is not in the trace, or whose answer is not. The
+/// last line says how many were not sent. On a device that is no virtual card only that is sent which
+/// the options allow, as for `run`.
 #[derive(Debug, Args)]
 pub(super) struct Replay {
     /// The trace: of this program, or of `hsm2-emulator serve --trace`
